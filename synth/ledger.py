@@ -104,7 +104,10 @@ def readable(path: Path) -> Iterator[None]:
 
 
 class Ledger:
-    """The open ledger of one run folder. One writer at a time: opening a folder in use raises `RunFolderError`."""
+    """The open ledger of one run folder. One writer at a time: opening a folder in use raises `RunFolderError`.
+
+    `paid` is the running total of the writer, without the seconds and verdicts that `spent` counts.
+    """
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.path = folder / "ledger.sqlite"
@@ -129,8 +132,7 @@ class Ledger:
             self._session = self._db.execute(
                 "INSERT INTO sessions(started, last_seen) VALUES (?, ?)", (now, now)
             ).lastrowid
-        before = self.spent()
-        self.calls, self.cost_usd = before.calls, before.cost_usd
+        self.paid = self.spent()
 
     def completion(self, key: str) -> Completion | None:
         """The completion under `key`, if it was ever paid for."""
@@ -167,8 +169,13 @@ class Ledger:
             )
             self._seen()
             self._db.execute("COMMIT")
-        self.calls += 1
-        self.cost_usd += c.cost_usd or 0.0
+        self.paid = dataclasses.replace(
+            self.paid,
+            calls=self.paid.calls + 1,
+            prompt_tokens=self.paid.prompt_tokens + c.prompt_tokens,
+            completion_tokens=self.paid.completion_tokens + c.completion_tokens,
+            cost_usd=self.paid.cost_usd + (c.cost_usd or 0.0),
+        )
 
     def verdict(self, key: str) -> Verdict | None:
         """The verdict under `key`, if this very job ran before."""

@@ -65,7 +65,7 @@ def test_spent_adds_up_over_sessions(tmp_path: Path) -> None:
         ledger.add_completion(dataclasses.replace(REQUEST, index=1), ANSWER)
         spent = ledger.spent()
     assert (spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.cost_usd) == (2, 6, 4, 0.5)
-    assert (ledger.calls, ledger.cost_usd) == (2, 0.5)
+    assert (ledger.paid.calls, ledger.paid.cost_usd) == (2, 0.5)
 
 
 def test_second_writer_is_turned_away_by_name(tmp_path: Path) -> None:

@@ -1,0 +1,169 @@
+"""The `synth` command: flags in, one line or a result out. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sandbox.console import exit_code
+from sandbox.verdict import SandboxError
+from synth import cli_runs
+from synth.curate_cli import decontaminate, dedup
+from synth.errors import SynthError
+
+if TYPE_CHECKING:
+    from synth.generate import Order, Result
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    sys.exit(exit_code(_run, name="synth", known=(SynthError, SandboxError)))
+
+
+def _run() -> int | None:
+    try:
+        result = cli.main(prog_name="synth", standalone_mode=False)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return result if isinstance(result, int) else None
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="opencook", prog_name="synth")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+def cli(debug: bool) -> None:
+    """Execution-verified synthetic SFT data: seeds -> teacher -> sandbox -> dataset."""
+
+
+cli.add_command(dedup)
+cli.add_command(decontaminate)
+for command in cli_runs.COMMANDS:
+    cli.add_command(command)
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags that say what to cook, for every command that cooks."""
+    options = [
+        click.option("--recipe", required=True, help="A bundled recipe or a folder with recipe.yaml."),
+        click.option("--seeds", help="starter, doctest:PACKAGE,..., a folder, a JSONL or Parquet file, hf:OWNER/NAME."),
+        click.option("--teacher", help="local[:FILE.gguf], vllm:MODEL or openai:MODEL.  [default: local]"),
+        click.option("--judge", help="Another teacher for steps with `role: judge`."),
+        click.option("--base-url", help="An OpenAI-compatible endpoint.  [default: $OPENAI_BASE_URL]"),
+        click.option("--price", help="PROMPT,COMPLETION in USD per million tokens."),
+        click.option("--max-calls", type=click.IntRange(min=1), help="Stop after this many paid calls in all."),
+        click.option(
+            "--max-cost", type=click.FloatRange(min=0), help="Stop once this many USD are spent (with --price)."
+        ),
+        click.option("--locale", type=click.Choice(["en", "zh", "mix"]), default="en", show_default=True),
+        click.option("--concurrency", type=click.IntRange(min=1), help="Calls to the teacher at once."),
+        click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Sandbox containers."),
+        click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn at random."),
+        click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/RECIPE]"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@_options
+@click.option("--rows", type=click.IntRange(min=1), help="Kept rows wanted.  [default: every seed once]")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest on stdout.")
+def generate(as_json: bool, **flags: Any) -> int:
+    """Cook a dataset: ask, execute, verify, curate, export.
+
+    The same command again goes on where it stopped; nothing is paid for twice.
+    """
+    result = _cook(_order(**flags), write=True)
+    funnel = result.batch.funnel
+    if as_json:
+        click.echo(result.folder.manifest.read_text(encoding="utf-8"))
+    if not funnel.adds_up:
+        click.echo("synth: the funnel does not add up: rows were lost; this is a defect, please report it", err=True)
+    return 0 if funnel.adds_up else 1
+
+
+@cli.command()
+@_options
+@click.option("--rows", type=click.IntRange(min=1), default=2, show_default=True, help="Seeds to try.")
+def preview(rows: int, **flags: Any) -> None:
+    """Cook a few seeds and show them whole, kept or dropped; nothing is exported."""
+    from rich.console import Console
+
+    from synth.show import print_sample
+
+    result = _cook(_order(rows=None, **flags), write=False, num_seeds=rows)
+    for sample in result.batch.samples:
+        print_sample(Console(), sample)
+
+
+def _order(*, price: str | None, max_cost: float | None, **flags: Any) -> Order:
+    from synth.generate import Order
+    from synth.teacher import Price
+
+    if max_cost is not None and price is None:
+        raise click.UsageError("--max-cost needs --price PROMPT,COMPLETION: what a call costs is not known otherwise")
+    command = shlex.join(["synth", *sys.argv[1:]])
+    return Order(**flags, price=Price.parse(price) if price else None, max_cost_usd=max_cost, command=command)
+
+
+def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
+    """Runs the order under a live display on stderr, then shows the funnel."""
+    import asyncio
+
+    from rich.console import Console
+
+    from synth.generate import generate as run
+    from synth.progress import Progress
+    from synth.show import print_funnel
+
+    console = Console(stderr=True)
+
+    def say(line: str) -> None:
+        console.print(line, style="bright_black", highlight=False)
+
+    with Progress(console, target_rows=order.rows) as progress:
+        result = asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
+    print_funnel(console, result.batch.funnel, result.facts)
+    if result.batch.stopped_by:
+        console.print(f"stopped: {result.batch.stopped_by}; raise it and run the same command again", highlight=False)
+    if write:
+        console.print(f"data set {result.folder.export}   report {result.folder.report}", highlight=False)
+    return result
+
+
+@cli.command()
+@click.option("--recipe", default="educational", show_default=True, help="A bundled recipe or a folder.")
+@click.option("--seeds", help="As for generate.")
+@click.option("--teacher", help="As for generate.")
+@click.option("--base-url", help="As for generate.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+def doctor(recipe: str, seeds: str | None, teacher: str | None, base_url: str | None, out: Path) -> int:
+    """Look at everything a run needs, before anything is spent."""
+    import asyncio
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from synth.doctor import examine
+    from synth.endpoints import Spec
+
+    console = Console()
+
+    async def show() -> bool:
+        sound = True
+        async for finding in examine(recipe=recipe, seeds=seeds, spec=Spec.parse(teacher, base_url), out=out):
+            mark = Text("ok  ", style="green") if finding.ok else Text("no  ", style="bold red")
+            console.print(Text.assemble(mark, f"{finding.name:<16} {finding.said}"), soft_wrap=True)
+            sound = sound and finding.ok
+        return sound
+
+    return 0 if asyncio.run(show()) else 1

@@ -1,0 +1,183 @@
+"""Commands over what is there already: recipes, and runs finished or under way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from synth.errors import RunFolderError
+
+if TYPE_CHECKING:
+    from synth.ledger import Ledger
+    from synth.sample import Sample
+    from synth.show import Asked, Judged
+
+RUN = click.argument("run", type=click.Path(path_type=Path), default=None, required=False)
+
+
+@click.command()
+@RUN
+@click.option("--json", "as_json", is_flag=True, help="Print plain data on stdout.")
+def status(run: Path | None, as_json: bool) -> None:
+    """What a run has paid for so far and what it came to; also while it is running."""
+    import dataclasses
+
+    from synth.figures import format_cost, format_seconds
+    from synth.ledger import Ledger
+    from synth.runs import RunFolder
+
+    folder = RunFolder(run or _newest())
+    with Ledger(folder.path, read_only=True) as ledger:
+        spent = ledger.spent()
+    done = folder.read_manifest() if folder.manifest.exists() else None
+    if as_json:
+        click.echo(json.dumps({"run": str(folder.path), "spent": dataclasses.asdict(spent), "manifest": done}))
+        return
+    click.echo(f"{folder.path}: {'finished ' + done['finished'] if done else 'not finished'}")
+    click.echo(f"  paid    {spent.calls:,} calls, {spent.prompt_tokens:,} + {spent.completion_tokens:,} tokens")
+    click.echo(f"  cost    {format_cost(spent.cost_usd)}")
+    click.echo(f"  time    {format_seconds(spent.seconds)}")
+    click.echo(f"  run     {spent.verdicts:,} programs")
+    if done:
+        funnel = done["funnel"]
+        click.echo(f"  rows    {funnel['kept']} kept of {funnel['seeds']} seeds")
+        for reason, count in funnel["dropped"].items():
+            click.echo(f"          {count:>5} {reason}")
+        click.echo(f"  again   {done['command']}")
+
+
+@click.command()
+@click.argument("row")
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+def explain(row: str, run: Path | None) -> None:
+    """The story of ROW (the beginning of its id, or its function's name): asked, answered, run, kept or dropped."""
+    from rich.console import Console
+
+    from synth.export import read_samples
+    from synth.ledger import Ledger
+    from synth.runs import RunFolder
+    from synth.show import Story, print_story
+
+    folder = RunFolder(run or _newest())
+    sample = _find(row, read_samples(folder.samples), folder.path)
+    with Ledger(folder.path, read_only=True) as ledger:
+        events = list(_events(sample, ledger))
+    print_story(Console(), Story(sample=sample, events=events))
+
+
+def _find(row: str, samples: list[Sample], run: Path) -> Sample:
+    matches = [sample for sample in samples if sample.id.startswith(row) or row in (sample.entry_point, sample.seed_id)]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
+        raise RunFolderError(f"{run}: no row {row!r}; `synth report` lists them all with their ids")
+    raise RunFolderError(f"{run}: {row!r} fits {len(matches)} rows ({', '.join(s.id for s in matches[:5])}); say which")
+
+
+def _events(sample: Sample, ledger: Ledger) -> Iterator[Asked | Judged]:
+    """What the ledger has of the row: all the questions in order, then all the verdicts."""
+    from synth.sample import TestOutcome
+    from synth.show import Asked, Judged
+
+    for key in sample.provenance.completions:
+        request, completion = ledger.request(key), ledger.completion(key)
+        if request is None or completion is None:
+            raise RunFolderError(f"{ledger.path}: has not the completion {key[:12]} of row {sample.id}; run it again")
+        yield Asked(
+            template=f"sample {request.index}",
+            role="judge" if request.teacher == sample.provenance.judge else "teacher",
+            prompt="\n\n".join(f"{message['role']}: {message['content']}" for message in request.messages),
+            completion=completion.text,
+            model=request.teacher,
+            prompt_tokens=completion.prompt_tokens,
+            completion_tokens=completion.completion_tokens,
+            finish_reason=completion.finish_reason,
+        )
+    for key in sample.provenance.verdicts:
+        job, verdict = ledger.job(key), ledger.verdict(key)
+        if job is None or verdict is None:
+            raise RunFolderError(f"{ledger.path}: has not the verdict {key[:12]} of row {sample.id}; run it again")
+        outcomes = zip(job["tests"], verdict.test_results, strict=False)
+        yield Judged(
+            status=verdict.status,
+            code=job["code"],
+            language=job["language"],
+            tests=tuple(TestOutcome(test=test, passed=result.passed, error=result.error) for test, result in outcomes),
+            error=verdict.stderr[-2000:],
+        )
+
+
+@click.command()
+@RUN
+def report(run: Path | None) -> None:
+    """Write report.html anew and say where it is."""
+    import dataclasses
+
+    from synth.export import read_samples
+    from synth.figures import RunFacts
+    from synth.report import write_report
+    from synth.runs import RunFolder
+    from synth.sample import Funnel
+
+    folder = RunFolder(run or _newest())
+    done = folder.read_manifest()
+    facts = RunFacts(**{field.name: done[field.name] for field in dataclasses.fields(RunFacts)})
+    write_report(folder.report, read_samples(folder.samples), Funnel(**done["funnel"]), facts)
+    click.echo(folder.report)
+
+
+@click.group()
+def recipes() -> None:
+    """The recipes that ship with the toolkit, and checks of your own."""
+
+
+@recipes.command("list")
+def list_recipes() -> None:
+    """Each bundled recipe with what it is for and where its folder lies; copy it to change it."""
+    from synth.recipe import bundled_recipes, open_recipe
+
+    for name, folder in bundled_recipes().items():
+        click.echo(f"{name:<14} {open_recipe(name).file.about}\n{'':<14} {folder}")
+
+
+@recipes.command("show")
+@click.argument("name")
+def show_recipe(name: str) -> None:
+    """The steps of a recipe, top to bottom."""
+    from synth.recipe import open_recipe
+
+    recipe = open_recipe(name)
+    click.echo(f"{recipe.name}: {recipe.file.about}\nseeds: {recipe.file.seeds}")
+    for number, step in enumerate(recipe.steps, start=1):
+        settings = step.model_dump(by_alias=True, exclude_defaults=True)
+        shown = "  ".join(f"{key}={_short(value)}" for key, value in settings.items())
+        click.echo(f"{number:>3}. {type(step).__name__.lower():<7}{shown}")
+
+
+@recipes.command("check")
+@click.argument("name")
+def check_recipe(name: str) -> None:
+    """Load a recipe as generate would; silence means that it is sound."""
+    from synth.recipe import open_recipe
+
+    recipe = open_recipe(name)
+    click.echo(f"{recipe.name}: sound, {len(recipe.steps)} steps")
+
+
+def _short(value: Any) -> str:
+    return ",".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+
+
+def _newest() -> Path:
+    """The run folder written to last."""
+    found = sorted(Path("runs").glob("*/ledger.sqlite"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise RunFolderError("runs: no run there yet; name a run folder, or start one with synth generate")
+    return found[-1].parent
+
+
+COMMANDS = (status, explain, report, recipes)

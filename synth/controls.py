@@ -1,0 +1,125 @@
+"""Controls on tests and solutions: what a test calls, its corrupted twin, a stub, whether two solutions are really two.
+
+Tests and solutions are hostile source text here: they are read and rewritten with `ast`, never executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def called(test: str) -> ast.Call | None:
+    """The call whose value the test compares: `f(1)` in `assert f(1) == 2`; `None` for any other form."""
+    comparison = _comparison(_parse(test))
+    left = comparison.left if comparison else None
+    return left if isinstance(left, ast.Call) and isinstance(left.func, ast.Name) else None
+
+
+def corrupted(test: str) -> str | None:
+    """The test with its expected value changed to another of the same type; `None` where no literal is compared.
+
+    An honest solution that passes the test must fail this one. A solution that passes both has tampered with equality,
+    or the test does not look at the value.
+    """
+    tree = _parse(test)
+    comparison = _comparison(tree)
+    if comparison is None or tree is None:
+        return None
+    try:
+        expected = ast.literal_eval(comparison.comparators[0])
+    except ValueError:
+        return None
+    comparison.comparators[0] = ast.parse(repr(_other(expected)), mode="eval").body
+    if not isinstance(expected, bool):
+        comparison.ops[0] = ast.Eq()  # `is None` becomes `== 0`: identity with a number is a warning
+    return ast.unparse(tree)
+
+
+def entry_point(tests: Iterable[str], defined: Iterable[str]) -> str:
+    """The function that most tests call, among those `defined`; empty when none is called."""
+    names = [call.func.id for test in tests if (call := called(test)) and isinstance(call.func, ast.Name)]
+    known = set(defined)
+    counts = {name: names.count(name) for name in names if name in known}
+    return max(counts, key=lambda name: counts[name], default="")
+
+
+def structure(code: str) -> str:
+    """A fingerprint that ignores names, docstrings, annotations and layout: equal means the same program, reworded.
+
+    Code that does not parse is its own fingerprint.
+    """
+    tree = _parse(code)
+    if tree is None:
+        return code
+    nodes = list(ast.walk(tree))
+    bound = [node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    bound += [node.arg for node in nodes if isinstance(node, ast.arg)]
+    bound += [node.name for node in nodes if isinstance(node, FUNCTIONS)]
+    names = {name: f"v{number}" for number, name in enumerate(dict.fromkeys(bound))}  # `sum` and `max` stay themselves
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            node.id = names.get(node.id, node.id)
+        elif isinstance(node, ast.arg):
+            node.arg, node.annotation = names[node.arg], None
+        elif isinstance(node, FUNCTIONS):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+            node.name, node.returns = names[node.name], None
+    return ast.dump(tree)
+
+
+def stub(name: str) -> str:
+    """A solution that does nothing: tests that it passes prove nothing."""
+    return f"def {name}(*args, **kwargs):\n    return None\n"
+
+
+def is_literal(text: str) -> bool:
+    """Whether `text` is the source of a plain Python value."""
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def _parse(source: str) -> ast.Module | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes in a model's code are its own affair
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nesting made to hurt
+            return None
+
+
+def _comparison(tree: ast.Module | None) -> ast.Compare | None:
+    """The `left == right` or `left is right` of the last assertion."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)] if tree else []
+    test = max(found, key=lambda node: (node.lineno, node.col_offset)).test if found else None
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return None
+    return test if isinstance(test.ops[0], ast.Eq | ast.Is) else None
+
+
+def _other(value: object) -> object:
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float | complex):
+        return value + 1
+    if isinstance(value, str):
+        return value + "_"
+    if isinstance(value, bytes):
+        return value + b"_"
+    if isinstance(value, list):
+        return [*value, 0]
+    if isinstance(value, tuple):
+        return (*value, 0)
+    if isinstance(value, dict):
+        return {**value, "_": 0}
+    if isinstance(value, set):
+        return {*value, "_"}
+    return 0

@@ -1,0 +1,115 @@
+"""`--teacher` in words to a `Teacher` that answers: `local`, `local:FILE.gguf`, `vllm:MODEL`, `openai:MODEL`.
+
+With nothing said, the teacher is the embedded model, unless `--base-url` or `OPENAI_BASE_URL` names an endpoint; there,
+the only model it serves. The endpoints we start ourselves are stopped when the context closes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from synth.errors import TeacherRefused
+from synth.teacher import Price, Teacher
+
+FREE = Price(prompt=0.0, completion=0.0)
+LOCAL_CONCURRENCY = 8
+"""Requests at once to the embedded teacher: on two cores, more add latency and no tokens."""
+ENDPOINT_CONCURRENCY = 32
+KINDS = ("local", "vllm", "openai")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """A teacher as the user named it."""
+
+    kind: str
+    model: str = ""
+    base_url: str | None = None
+
+    @classmethod
+    def parse(cls, teacher: str | None, base_url: str | None) -> Spec:
+        """From `--teacher` and `--base-url`, with `OPENAI_BASE_URL` as the default of the latter.
+
+        Raises:
+            TeacherRefused: an unknown kind, or a kind that needs a model without one.
+        """
+        url = base_url or os.environ.get("OPENAI_BASE_URL") or None
+        if teacher is None:
+            return cls(kind="openai", base_url=url) if url else cls(kind="local")
+        kind, _, model = teacher.partition(":")
+        if kind not in KINDS or (kind == "vllm" and not model):
+            raise TeacherRefused(f"--teacher {teacher}: must be local, local:FILE.gguf, vllm:MODEL or openai:MODEL")
+        if kind == "openai" and not model and not url:
+            raise TeacherRefused("--teacher openai: name the model, as in openai:gpt-4o-mini")
+        return cls(kind=kind, model=model, base_url=url if kind == "openai" else None)
+
+    def __str__(self) -> str:
+        """As the user would say it."""
+        named = f"{self.kind}:{self.model}" if self.model else self.kind
+        return f"{named} at {self.base_url}" if self.base_url else named
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls at once, where the user did not say."""
+        return LOCAL_CONCURRENCY if self.kind == "local" else ENDPOINT_CONCURRENCY
+
+
+@asynccontextmanager
+async def open_teacher(spec: Spec, *, concurrency: int, price: Price | None, log: Path) -> AsyncIterator[Teacher]:
+    """A teacher that was seen to answer and to have the model.
+
+    Raises:
+        TeacherError: one line that says what to do.
+    """
+    if spec.kind == "openai":
+        async with await _connect(spec, concurrency, price) as teacher:
+            yield teacher
+        return
+    from synth import launch
+
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if spec.kind == "local":
+        model = Path(spec.model) if spec.model else launch.find_embedded_model()
+        started, name = launch.launch_local(model, slots=concurrency, log=log), model.stem
+    else:
+        started, name = launch.launch_vllm(spec.model, log=log), spec.model
+    with started as endpoint:
+        async with Teacher(
+            name=f"{spec.kind}:{name}",
+            model=endpoint.model,
+            base_url=endpoint.base_url,
+            api_key=endpoint.api_key,
+            concurrency=concurrency,
+            price=price or FREE,
+        ) as teacher:
+            yield teacher
+
+
+async def _connect(spec: Spec, concurrency: int, price: Price | None) -> Teacher:
+    """A teacher at somebody's endpoint, checked; without a model named, the only one there."""
+    model = spec.model
+    if not model:
+        async with Teacher(name="", model="", base_url=spec.base_url, api_key=None, concurrency=1) as anyone:
+            models = await anyone.models()
+        if len(models) != 1:
+            listed = ", ".join(models[:8]) or "none"
+            raise TeacherRefused(f"{spec.base_url}: say which model with --teacher openai:MODEL; it lists {listed}")
+        model = models[0]
+    teacher = Teacher(
+        name=f"openai:{model}",
+        model=model,
+        base_url=spec.base_url,
+        api_key=None,
+        concurrency=concurrency,
+        price=price,
+    )
+    try:
+        await teacher.check()
+    except BaseException:
+        await teacher.close()
+        raise
+    return teacher

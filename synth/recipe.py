@@ -1,0 +1,256 @@
+"""A recipe folder: `recipe.yaml` and its templates, read, checked and ready to render.
+
+Everything that can be known before the first call is checked at load time: unknown keys (`schema.py`), missing
+templates, variables that no earlier step sets. Templates run in Jinja's sandboxed environment, where an undefined
+variable is an error. A template renders to one user message, or to several: a line `=== system ===`, `=== user ===` or
+`=== assistant ===` opens the next one.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.resources
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.meta
+import jinja2.sandbox
+import yaml
+from pydantic import ValidationError
+
+from synth import words
+from synth.errors import RecipeError
+from synth.schema import AnyStep, Ask, Emit, Keep, RecipeFile, Repeat, Run, Write, explain, near
+
+MARKER = re.compile(r"^=== (system|user|assistant) ===$", re.M)
+BUILT_IN = frozenset({"seed", "locale", "judge"})
+"""Variables every template has: the seed, the row's human language, and whether a judge is configured."""
+LOCALES = ("en", "zh")
+
+
+class Recipe:
+    """A loaded recipe folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads and checks the folder.
+
+        Raises:
+            RecipeError: one line that says where, what, and what to do.
+        """
+        self.folder = folder
+        self.name = folder.resolve().name
+        self.file = self._read()
+        self.environment = jinja2.sandbox.SandboxedEnvironment(
+            loader=jinja2.FileSystemLoader(folder),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            autoescape=False,
+        )
+        self.environment.filters["overlap"] = words.overlap
+        self.environment.tests["code"] = words.has_code
+        self._check_steps(self.file.steps, set(BUILT_IN))
+        if not isinstance(self.file.steps[-1], Emit):
+            raise RecipeError(
+                f"{self._where}: the last step must be `emit`; add one that says instruction and response"
+            )
+
+    @property
+    def _where(self) -> str:
+        return f"{self.name}/recipe.yaml"
+
+    @property
+    def steps(self) -> tuple[AnyStep, ...]:
+        """The steps, in order."""
+        return self.file.steps
+
+    def _read(self) -> RecipeFile:
+        path = self.folder / "recipe.yaml"
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RecipeError(f"{self.folder}: no recipe.yaml there; copy one from `synth recipes`") from None
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise RecipeError(f"{self._where}: cannot be read ({' '.join(str(error).split())}); fix the file") from None
+        if not isinstance(data, dict):
+            raise RecipeError(f"{self._where}: needs keys `about` and `steps`, got {type(data).__name__}")
+        try:
+            return RecipeFile(**data)
+        except ValidationError as error:
+            raise RecipeError(f"{self._where}: {explain(error, RecipeFile)}") from None
+
+    def render(self, template: str, locale: str, variables: Mapping[str, Any]) -> str:
+        """The text of `template`.
+
+        Raises:
+            RecipeError: a variable or an attribute of one does not exist.
+        """
+        name = localized(template, locale)
+        try:
+            return self.environment.get_template(name).render(variables).strip()
+        except jinja2.UndefinedError as error:
+            raise RecipeError(
+                f"{self.name}/{name}: {error.message}; correct the name or set it in a step before"
+            ) from None
+        except jinja2.TemplateError as error:
+            raise RecipeError(f"{self.name}/{name}: {error.message}") from None
+
+    def render_text(self, text: str, locale: str, variables: Mapping[str, Any]) -> str:
+        """A value of `emit`: a template file if it ends in `.j2`, else the text itself as a template."""
+        if text.endswith(".j2"):
+            return self.render(text, locale, variables)
+        try:
+            return self.environment.from_string(text).render(variables).strip()
+        except jinja2.TemplateError as error:
+            raise RecipeError(f"{self._where}: `{text}`: {error.message}") from None
+
+    def holds(self, condition: str, variables: Mapping[str, Any]) -> bool:
+        """Whether a Jinja condition is true of `variables`.
+
+        Raises:
+            RecipeError: it fails on these values, such as comparing text with a number.
+        """
+        try:
+            return bool(self.environment.compile_expression(condition, undefined_to_none=False)(**variables))
+        except (jinja2.TemplateError, TypeError, ValueError) as error:
+            raise RecipeError(f"{self._where}: condition `{condition}` fails: {error}") from None
+
+    @functools.cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Each file of the recipe -> the first 12 hex digits of its SHA-256."""
+        files = sorted([*self.folder.glob("*.j2"), self.folder / "recipe.yaml"])
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files}
+
+    def variables_of(self, template: str) -> set[str]:
+        """The variables that `template` and the templates it includes read."""
+        source = self.environment.loader.get_source(self.environment, template)[0]  # type: ignore[union-attr]
+        tree = self.environment.parse(source)
+        found = jinja2.meta.find_undeclared_variables(tree)
+        for included in jinja2.meta.find_referenced_templates(tree):
+            found |= self.variables_of(included) if included else set()
+        return found
+
+    def sees_only_the_instruction(self, template: str) -> bool:
+        """Whether a solution asked for with `template` makes the round trip: the prompt is made without the seed."""
+        return self.variables_of(template) <= {"instruction", "locale"}
+
+    def solver_of(self, variable: str) -> Ask | None:
+        """The step that asks for `variable`."""
+        return next((s for s in flat(self.steps) if isinstance(s, Ask) and variable in s.sets), None)
+
+    def _check_steps(self, steps: Iterable[AnyStep], known: set[str]) -> None:
+        for step in steps:
+            for where, used in self._uses(step):
+                unknown = sorted(used - known)
+                if unknown:
+                    hint = near(unknown[0], known)
+                    raise RecipeError(f"{self.name}/{where}: no step before it sets `{unknown[0]}`; {hint}")
+            if isinstance(step, Repeat):
+                self._check_steps(step.steps, known)
+            known.update(step.sets)
+
+    def _uses(self, step: AnyStep) -> Iterator[tuple[str, set[str]]]:
+        """What each template and condition of a step reads, with the file to name in an error."""
+        for condition in (step.when, step.condition if isinstance(step, Keep) else None):
+            if condition is not None:
+                yield "recipe.yaml", self._variables_of_text("{{ " + condition + " }}")
+        if isinstance(step, Run):
+            yield "recipe.yaml", {step.code, step.tests}
+        if isinstance(step, Emit):
+            yield "recipe.yaml", set(step.scores)
+        for text in (step.instruction, step.response) if isinstance(step, Emit) else ():
+            if text.endswith(".j2"):
+                yield from self._uses_of_file(text)
+            else:
+                yield "recipe.yaml", self._variables_of_text(text)
+        if isinstance(step, Ask | Write):
+            yield from self._uses_of_file(step.template)
+
+    def _uses_of_file(self, template: str) -> Iterator[tuple[str, set[str]]]:
+        for locale in LOCALES:
+            name = localized(template, locale)
+            if (self.folder / name).exists() or locale == "en":
+                try:
+                    yield name, self.variables_of(name)
+                except jinja2.TemplateNotFound as error:
+                    missing = error.name or name
+                    known = [path.name for path in self.folder.glob("*.j2")]
+                    raise RecipeError(
+                        f"{self._where}: template {missing} is not in {self.folder}; {near(missing, known)}"
+                    ) from None
+                except jinja2.TemplateSyntaxError as error:
+                    raise RecipeError(f"{self.name}/{name}:{error.lineno}: {error.message}") from None
+
+    def _variables_of_text(self, text: str) -> set[str]:
+        try:
+            return jinja2.meta.find_undeclared_variables(self.environment.parse(text))
+        except jinja2.TemplateSyntaxError as error:
+            raise RecipeError(f"{self._where}: `{text}`: {error.message}") from None
+
+    def check_locale(self, locale: str) -> None:
+        """Makes sure every template exists in the language.
+
+        Raises:
+            RecipeError: naming the first that is missing.
+        """
+        for template in self.templates:
+            name = localized(template, locale)
+            if not (self.folder / name).exists():
+                raise RecipeError(f"{self.name}: no {name} for --locale {locale}; write it beside {template}")
+
+    @property
+    def templates(self) -> list[str]:
+        """The templates the steps name, in order, once each."""
+        named: dict[str, None] = {}
+        for step in flat(self.steps):
+            if isinstance(step, Ask | Write):
+                named[step.template] = None
+            elif isinstance(step, Emit):
+                named.update(dict.fromkeys(text for text in (step.instruction, step.response) if text.endswith(".j2")))
+        return list(named)
+
+
+def flat(steps: Iterable[AnyStep]) -> Iterator[AnyStep]:
+    """The steps with those inside `repeat`."""
+    for step in steps:
+        yield step
+        if isinstance(step, Repeat):
+            yield from flat(step.steps)
+
+
+def localized(template: str, locale: str) -> str:
+    """`task.j2` in Chinese is `task.zh.j2`."""
+    return template if locale == "en" else template.removesuffix(".j2") + f".{locale}.j2"
+
+
+def to_messages(text: str) -> tuple[dict[str, str], ...]:
+    """The chat that a rendered template is."""
+    parts = MARKER.split(text)
+    if len(parts) == 1:
+        return ({"role": "user", "content": text.strip()},)
+    return tuple({"role": role, "content": body.strip()} for role, body in zip(parts[1::2], parts[2::2], strict=True))
+
+
+def bundled_recipes() -> dict[str, Path]:
+    """Name -> folder of the recipes that ship with the toolkit."""
+    root = Path(str(importlib.resources.files("prompts")))
+    return {path.parent.name: path.parent for path in sorted(root.glob("*/recipe.yaml"))}
+
+
+def open_recipe(name: str) -> Recipe:
+    """The recipe called `name`, or the one in the folder `name`.
+
+    Raises:
+        RecipeError: neither exists (near misses named), or the recipe has a fault.
+    """
+    bundled = bundled_recipes()
+    folder = Path(name)
+    if name in bundled:
+        return Recipe(bundled[name])
+    if folder.is_dir():
+        return Recipe(folder)
+    raise RecipeError(f"--recipe {name}: neither a recipe nor a folder; {near(name, bundled)}")

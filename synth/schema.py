@@ -1,0 +1,232 @@
+"""The vocabulary of recipes: what each step of a `recipe.yaml` may say, checked by pydantic.
+
+Unknown keys and steps are errors that name the near misses. What the steps do: `steps.py`; the folder: `recipe.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from synth.sample import Evidence
+
+RUN_SETS = ("solution", "code", "kept_tests", "evidence")
+
+
+class Step(BaseModel):
+    """What all steps share: unknown keys are errors, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    when: str | None = None
+    """A Jinja condition; where it is false the step is skipped and what it sets is `none`."""
+
+
+class Ask(Step):
+    """Template -> teacher -> parsed fields."""
+
+    template: str
+    role: Literal["teacher", "judge"] = "teacher"
+    name: str | None = Field(default=None, alias="as")
+    """The variable that gets the answer: text, a solution, or a list of them when `candidates` is given."""
+    tags: tuple[str, ...] = ()
+    """Read `<tag>...</tag>` sections; each becomes a variable."""
+    fields: dict[str, Literal["string", "integer", "number", "boolean", "array"]] = Field(default={}, alias="json")
+    """Ask for a JSON object with these fields; each becomes a variable."""
+    code: str | None = None
+    """Read a program in this language."""
+    asserts: str | None = None
+    """Read test assertions in this language."""
+    candidates: Annotated[int, Field(ge=1, le=64)] | None = None
+    temperature: float | tuple[float, float] = 0.7
+    """One value, or `[first, others]` when several candidates are asked for."""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] = 1024
+    stop: tuple[str, ...] = ()
+
+    @field_validator("temperature")
+    @classmethod
+    def _in_range(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
+        if any(not 0 <= t <= 2 for t in (value if isinstance(value, tuple) else (value,))):
+            raise ValueError(f"must be in [0, 2], got {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Ask:
+        forms = [name for name in ("tags", "fields", "code", "asserts") if getattr(self, name)]
+        if len(forms) > 1:
+            raise ValueError(f"takes one of tags, json, code, asserts; got {', '.join(forms)}")
+        if bool(self.tags or self.fields) == bool(self.name):
+            raise ValueError("needs `as: NAME` unless it reads tags or json, which name their own variables")
+        if self.candidates and (self.tags or self.fields):
+            raise ValueError("candidates goes with text, code and asserts, not with tags or json")
+        return self
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The variables this step sets."""
+        return (self.name,) if self.name else (*self.tags, *self.fields)
+
+    def temperature_of(self, index: int) -> float:
+        """The temperature for candidate `index`."""
+        if isinstance(self.temperature, tuple):
+            return self.temperature[min(index, 1)]
+        return self.temperature
+
+
+class Keep(Step):
+    """Drops the row unless a condition holds."""
+
+    condition: str = Field(alias="if")
+    drop: Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_]+$")]
+    """The reason, `stage.rule`."""
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+
+class Draw(Step):
+    """Draws each variable from a weighted list, seeded by the row."""
+
+    choices: dict[str, dict[str, Annotated[float, Field(gt=0)]]]
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The drawn variables."""
+        return tuple(self.choices)
+
+
+class Write(Step):
+    """Renders a template into a variable, without a call."""
+
+    template: str
+    name: str = Field(alias="as")
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The written variable."""
+        return (self.name,)
+
+
+class Run(Step):
+    """Runs solutions against tests and keeps the strongest evidence there is."""
+
+    code: str = "solutions"
+    """The variable with the candidates."""
+    tests: str = "tests"
+    """The variable with the teacher's tests (may be `none` where the seed has its own)."""
+    evidence: tuple[Evidence, ...] = ("seed", "agreement", "self")
+    min_tests: Annotated[int, Field(ge=1)] = 3
+    timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    memory_mb: Annotated[int, Field(ge=64)] = 512
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The chosen solution, the tests it passed, and the grade of evidence."""
+        return RUN_SETS
+
+
+class Repeat(Step):
+    """Repeats steps, each round seeing what the one before set."""
+
+    rounds: Annotated[int, Field(ge=1, le=20)]
+    steps: tuple[AnyStep, ...]
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _unwrap(cls, value: Any) -> Any:
+        return [unwrap(step) for step in value] if isinstance(value, list) else value
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """What its steps set."""
+        return tuple(name for step in self.steps for name in step.sets)
+
+
+class Emit(Step):
+    """Fields -> the row. Values ending in `.j2` are templates; the others are written out in place."""
+
+    instruction: str
+    response: str
+    scores: tuple[str, ...] = ()
+    """Variables with numbers to carry along as score columns."""
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+
+AnyStep = Ask | Keep | Draw | Write | Run | Repeat | Emit
+STEPS: dict[str, type[Step]] = {
+    "ask": Ask,
+    "keep": Keep,
+    "sample": Draw,
+    "write": Write,
+    "run": Run,
+    "repeat": Repeat,
+    "emit": Emit,
+}
+Repeat.model_rebuild()
+
+
+class RecipeFile(BaseModel):
+    """`recipe.yaml` as it stands."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    about: str
+    seeds: str = "starter"
+    language: str = "python"
+    steps: tuple[AnyStep, ...]
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _unwrap(cls, value: Any) -> Any:
+        return [unwrap(step) for step in value] if isinstance(value, list) else value
+
+
+def unwrap(step: Any) -> Step:
+    """`{ask: {...}}` as an `Ask`; a `sample` step lists its variables directly.
+
+    Raises:
+        ValueError: not a single-key mapping, or an unknown step.
+    """
+    if not isinstance(step, dict) or len(step) != 1:
+        raise ValueError(f"a step is one key such as `ask:` with its settings, got {step!r}")
+    ((name, settings),) = step.items()
+    if name not in STEPS:
+        raise ValueError(f"unknown step `{name}`; {near(name, STEPS)}")
+    try:
+        return STEPS[name](**({"choices": settings} if name == "sample" else settings or {}))
+    except ValidationError as error:
+        raise ValueError(f"{name}.{explain(error, STEPS[name])}") from None
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """What to say after an unknown name: the near misses, or else all that is known."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}"
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first fault of a validation as `key: what is wrong; what to do`."""
+    faults = error.errors(include_url=False)
+    # A misspelt key is also a missing one; the misspelling is what helps.
+    fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = [field.alias or name for name, field in model.model_fields.items()]
+        return f"{where}: unknown key; {near(str(fault['loc'][-1]), known)}"
+    if fault["type"] == "missing":
+        return f"{where}: missing; add it"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return f"{where} {message}".strip() if where != "steps" else message
+    return f"{where}: {message}, got {fault['input']!r}"

@@ -1,0 +1,293 @@
+"""One row: a seed goes in, the recipe's steps are taken in order, a `Sample` comes out, kept or dropped with a reason.
+
+The order of work inside a row is the order of `recipe.yaml`; rows run side by side in `engine.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from synth import parse
+from synth.errors import SynthError
+from synth.ledger import Completion, Ledger, Request
+from synth.recipe import Recipe, localized, to_messages
+from synth.sample import Check, Provenance, Sample
+from synth.schema import AnyStep, Ask, Draw, Emit, Keep, Repeat, Run, Write
+from synth.seeds import Seed
+from synth.teacher import Teacher
+from synth.verify import Rejected, Runner, Verifier
+
+T = TypeVar("T")
+
+
+class LimitReached(SynthError):
+    """The next call would pass `--max-calls` or `--max-cost`."""
+
+
+class Dropped(Exception):
+    """Ends a row; never leaves this module."""
+
+    def __init__(self, reason: str, detail: str = "", check: Check | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+        self.check = check
+
+
+@dataclass(slots=True, kw_only=True)
+class Kitchen:
+    """What all rows of a run share."""
+
+    recipe: Recipe
+    ledger: Ledger
+    teacher: Teacher
+    judge: Teacher | None = None
+    runner: Runner | None = None
+    locale: str = "en"
+    """`en`, `zh`, or `mix`, which draws one per row."""
+    seed: int = 0
+    max_calls: int | None = None
+    max_cost_usd: float | None = None
+    waiting: dict[str, asyncio.Task[Completion]] = field(default_factory=dict)
+    """Calls in flight: two rows with the same request pay once."""
+
+    async def answer(self, request: Request, teacher: Teacher) -> Completion:
+        """The completion for `request`, from the ledger if it was ever paid for.
+
+        Raises:
+            LimitReached: it was not, and the budget is used up.
+        """
+        key = request.key
+        known = self.ledger.completion(key)
+        if known is not None:
+            return known
+        if key not in self.waiting:
+            self._check_budget()
+            self.waiting[key] = asyncio.create_task(self._pay(request, teacher))
+            self.waiting[key].add_done_callback(lambda _: self.waiting.pop(key))
+        return await asyncio.shield(self.waiting[key])
+
+    async def _pay(self, request: Request, teacher: Teacher) -> Completion:
+        completion = await teacher.complete(request)
+        self.ledger.add_completion(request, completion)
+        return completion
+
+    def _check_budget(self) -> None:
+        if self.max_calls is not None and self.ledger.paid.calls + len(self.waiting) >= self.max_calls:
+            raise LimitReached(f"--max-calls {self.max_calls} is used up")
+        if self.max_cost_usd is not None and self.ledger.paid.cost_usd >= self.max_cost_usd:
+            raise LimitReached(f"--max-cost {self.max_cost_usd} is used up")
+
+
+class Row:
+    """One seed on its way through the recipe."""
+
+    def __init__(self, seed: Seed, kitchen: Kitchen) -> None:
+        self._seed = seed
+        self._kitchen = kitchen
+        self._recipe = kitchen.recipe
+        self._locale = _draw_locale(kitchen, seed)
+        self._variables: dict[str, Any] = {
+            "seed": seed,
+            "locale": self._locale,
+            "judge": kitchen.judge is not None,
+        }
+        self._completions: dict[str, Completion] = {}
+        self._verdicts: list[str] = []
+        self._verified: dict[str, Any] = {}
+
+    async def cook(self) -> Sample:
+        """The row at its end.
+
+        Raises:
+            SynthError, SandboxUnavailable: the run must stop; nothing about this row is decided.
+        """
+        try:
+            for step in self._recipe.steps[:-1]:
+                await self._take(step)
+            last = self._recipe.steps[-1]
+            assert isinstance(last, Emit), "the recipe was checked"
+            return self._sample(**self._emitted(last))
+        except Dropped as end:
+            fields = {**self._verified, **({"check": end.check} if end.check else {})}
+            instruction = str(self._variables.get("instruction") or "")
+            return self._sample(instruction=instruction, **fields).drop(end.reason, end.detail)
+
+    async def _take(self, step: AnyStep) -> None:
+        if step.when is not None and not self._recipe.holds(step.when, self._variables):
+            self._variables.update(dict.fromkeys(step.sets))
+            return
+        match step:
+            case Ask():
+                await self._ask(step)
+            case Keep():
+                if not self._recipe.holds(step.condition, self._variables):
+                    raise Dropped(step.drop, f"not {step.condition}")
+            case Draw():
+                self._draw(step)
+            case Write():
+                self._variables[step.name] = self._recipe.render(step.template, self._locale, self._variables)
+            case Run():
+                await self._run(step)
+            case Repeat():
+                for _ in range(step.rounds):
+                    for inner in step.steps:
+                        await self._take(inner)
+            case Emit():
+                raise AssertionError("emit is the last step")
+
+    async def _ask(self, step: Ask) -> None:
+        kitchen = self._kitchen
+        teacher = kitchen.judge or kitchen.teacher if step.role == "judge" else kitchen.teacher
+        messages = to_messages(self._recipe.render(step.template, self._locale, self._variables))
+        requests = [
+            Request(teacher=teacher.name, messages=messages, sampling=self._sampling(step, index), index=index)
+            for index in range(step.candidates or 1)
+        ]
+        completions = await together([kitchen.answer(request, teacher) for request in requests])
+        self._completions.update({r.key: c for r, c in zip(requests, completions, strict=True)})
+        read, faults = [], []
+        for completion in completions:
+            try:
+                read.append(self._read(step, completion))
+            except parse.Unparsable as fault:
+                faults.append(fault)
+        if not read:
+            raise Dropped(faults[0].reason, faults[0].detail)
+        if step.tags or step.fields:
+            self._variables.update(read[0])
+        elif step.name:
+            self._variables[step.name] = read if step.candidates else read[0]
+
+    def _sampling(self, step: Ask, index: int) -> dict[str, Any]:
+        sampling: dict[str, Any] = {
+            "temperature": step.temperature_of(index),
+            "max_tokens": step.max_tokens,
+            "seed": self._kitchen.seed + index,
+        }
+        if step.top_p is not None:
+            sampling["top_p"] = step.top_p
+        if step.stop:
+            sampling["stop"] = list(step.stop)
+        if step.fields:
+            sampling["response_format"] = parse.json_schema(dict(step.fields))
+        return sampling
+
+    def _read(self, step: Ask, completion: Completion) -> Any:
+        """What `step` wants out of a completion.
+
+        Raises:
+            Unparsable: it is not there, or the completion was cut short or refused.
+        """
+        if completion.finish_reason == "length":
+            raise parse.Unparsable("ask.truncated", f"longer than max_tokens {step.max_tokens}")
+        if completion.finish_reason in ("refused", "content_filter"):
+            raise parse.Unparsable("ask.refused", completion.text[:200])
+        if not completion.text.strip():
+            raise parse.Unparsable("ask.empty")
+        if step.tags:
+            return parse.read_tags(completion.text, list(step.tags))
+        if step.fields:
+            return parse.read_json(completion.text, dict(step.fields))
+        if step.code:
+            entry_point = self._seed.entry_point if self._seed.tests else ""
+            return parse.read_code(completion.text, language=step.code, entry_point=entry_point)
+        if step.asserts:
+            return parse.read_asserts(completion.text, language=step.asserts)
+        return completion.text.strip()
+
+    def _draw(self, step: Draw) -> None:
+        for name, weights in step.choices.items():
+            generator = random.Random(f"{self._kitchen.seed}:{self._seed.id}:{name}")
+            self._variables[name] = generator.choices(list(weights), list(weights.values()))[0]
+
+    async def _run(self, step: Run) -> None:
+        assert self._kitchen.runner is not None, "the engine starts a sandbox for recipes that run code"
+        found = self._variables[step.code]
+        candidates = found if isinstance(found, list) else [found]
+        verifier = Verifier(step, self._kitchen.runner, self._verdicts)
+        instruction = str(self._variables.get("instruction") or "")
+        outcome = await verifier.verify(self._seed, candidates, self._variables[step.tests] or (), instruction)
+        if isinstance(outcome, Rejected):
+            raise Dropped(outcome.reason, outcome.detail, outcome.check)
+        solver = self._recipe.solver_of(step.code)
+        alone = solver is not None and self._recipe.sees_only_the_instruction(localized(solver.template, self._locale))
+        # A solver that saw the seed's code may have copied it: the code is verified, the instruction is not.
+        evidence = "seed_code" if outcome.evidence == "seed" and not alone else outcome.evidence
+        self._verified = {
+            "code": outcome.solution.code,
+            "entry_point": outcome.entry_point,
+            "tests": outcome.tests,
+            "evidence": evidence,
+            "round_trip": evidence == "seed",
+            "check": outcome.check,
+        }
+        self._variables.update(
+            solution=outcome.solution, code=outcome.solution.code, kept_tests=outcome.tests, evidence=evidence
+        )
+
+    def _emitted(self, step: Emit) -> dict[str, Any]:
+        instruction = self._recipe.render_text(step.instruction, self._locale, self._variables)
+        response = self._recipe.render_text(step.response, self._locale, self._variables)
+        if not instruction or not response:
+            raise Dropped("emit.empty", "the instruction is empty" if not instruction else "the response is empty")
+        scores = {name: float(value) for name in step.scores if (value := self._variables[name]) is not None}
+        return {"instruction": instruction, "response": response, "scores": scores, **(self._verified or self._unrun())}
+
+    def _unrun(self) -> dict[str, Any]:
+        """The code of a row that nothing ran, if it has any."""
+        values = [value[0] if isinstance(value, list) else value for value in self._variables.values() if value]
+        solutions = [value for value in values if isinstance(value, parse.Solution)]
+        if not solutions:
+            return {}
+        return {"code": solutions[-1].code, "entry_point": next(iter(solutions[-1].functions), "")}
+
+    def _sample(self, **fields: Any) -> Sample:
+        paid = self._completions.values()
+        costs = [c.cost_usd for c in paid if c.cost_usd is not None]
+        judge = self._kitchen.judge
+        provenance = Provenance(
+            teacher=self._kitchen.teacher.name,
+            judge=judge.name if judge else "",
+            templates=self._recipe.fingerprints,
+            seed_source=self._seed.source,
+            seed_license=self._seed.license,
+            completions=tuple(self._completions),
+            verdicts=tuple(dict.fromkeys(self._verdicts)),
+            calls=len(self._completions),
+            prompt_tokens=sum(c.prompt_tokens for c in paid),
+            completion_tokens=sum(c.completion_tokens for c in paid),
+            cost_usd=sum(costs) if costs else None,
+        )
+        return Sample(
+            recipe=self._recipe.name,
+            seed_id=self._seed.id,
+            language=self._recipe.file.language,
+            locale=self._locale,
+            provenance=provenance,
+            **fields,
+        )
+
+
+async def together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results in order; the first error cancels the rest and is raised."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+def _draw_locale(kitchen: Kitchen, seed: Seed) -> str:
+    if kitchen.locale != "mix":
+        return kitchen.locale
+    digest = hashlib.sha256(f"{kitchen.seed}:{seed.id}:locale".encode()).digest()
+    return ("en", "zh")[digest[0] % 2]

@@ -1,0 +1,207 @@
+"""What a row's code is worth: run the candidates, keep the strongest evidence, catch the two ways of fooling it.
+
+`seed`: the seed's own examples judge. `agreement`: an output counts when most structurally distinct candidates, and at
+least two, give it. `self`: the teacher's own tests judge. The strongest kind there is decides alone: where the seed has
+examples and no candidate passes them, weaker evidence is not asked. In every mode a stub with an empty body must fail
+the kept tests (`verify.vacuous`), and the solution must fail tests with corrupted expected values (`verify.tampered`).
+
+Not covered: searching for more inputs by mutation.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import dataclasses
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sandbox.pool import SandboxPool
+from sandbox.verdict import Job, Limits, Verdict
+from synth import controls
+from synth.ledger import Ledger
+from synth.parse import Solution
+from synth.sample import Check, Evidence, TestOutcome
+from synth.schema import Run
+from synth.seeds import Seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The chosen solution and why it may be believed."""
+
+    solution: Solution
+    entry_point: str
+    tests: tuple[str, ...]
+    evidence: Evidence
+    check: Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """No candidate stood; `reason` is the drop reason."""
+
+    reason: str
+    detail: str = ""
+    check: Check | None = None
+
+
+class Runner:
+    """Runs jobs in the sandbox, each only once per ledger. `keys` collects what the row used."""
+
+    def __init__(self, pool: SandboxPool, ledger: Ledger, threads: ThreadPoolExecutor) -> None:
+        self._pool = pool
+        self._ledger = ledger
+        self._threads = threads
+        self._digest = pool.image_digest
+        self._version = pool.supervisor_version
+
+    async def run(self, job: Job, keys: list[str]) -> Verdict:
+        """The verdict on `job`, from the ledger if it ever ran.
+
+        Raises:
+            SandboxUnavailable: the engine is down; nothing is recorded.
+        """
+        key = job.identity(self._digest, self._version)
+        keys.append(key)
+        verdict = self._ledger.verdict(key)
+        if verdict is None:
+            verdict = await asyncio.get_running_loop().run_in_executor(self._threads, self._pool.run, job)
+            self._ledger.add_verdict(key, dataclasses.asdict(job), verdict)
+        return verdict
+
+
+class Verifier:
+    """One row's verification."""
+
+    def __init__(self, step: Run, runner: Runner, keys: list[str]) -> None:
+        self._step = step
+        self._runner = runner
+        self._keys = keys
+        self._limits = Limits(timeout_s=step.timeout_s, memory_mb=step.memory_mb)
+
+    async def verify(
+        self, seed: Seed, candidates: Sequence[Solution], proposed: Sequence[str], instruction: str
+    ) -> Verified | Rejected:
+        """The best candidate with its evidence, or why there is none. `proposed` are the teacher's tests."""
+        wanted = self._step.evidence
+        if seed.tests and "seed" in wanted:
+            outcome = await self._judge(candidates, seed.tests, seed.entry_point, "seed", instruction)
+            if isinstance(outcome, Rejected) and "seed_code" in wanted:
+                own = Solution(code=seed.code, functions=(seed.entry_point,))
+                return await self._judge([own], seed.tests, seed.entry_point, "seed_code", instruction)
+            return outcome
+        entry_point = controls.entry_point(proposed, [name for c in candidates for name in c.functions])
+        if not entry_point:
+            return Rejected(reason="verify.no_tests", detail="no test calls a function that a solution defines")
+        if "agreement" in wanted and len(candidates) > 1:
+            agreed = await self._agreed_tests(candidates, proposed, entry_point)
+            if len(agreed) >= self._step.min_tests or "self" not in wanted:
+                return await self._judge(candidates, agreed, entry_point, "agreement", instruction)
+        if "self" in wanted:
+            return await self._judge(candidates, proposed, entry_point, "self", instruction)
+        return Rejected(reason="verify.no_evidence", detail=f"none of {', '.join(wanted)} can be had for this row")
+
+    async def _judge(
+        self,
+        candidates: Sequence[Solution],
+        tests: Sequence[str],
+        entry_point: str,
+        evidence: Evidence,
+        instruction: str,
+    ) -> Verified | Rejected:
+        """The first candidate that passes every test, having made sure that the tests and it are honest."""
+        kept = await self._telling(tests, entry_point)
+        hidden = [test for test in kept if not _is_shown(test, instruction)]
+        if len(kept) < self._step.min_tests or (evidence == "seed" and len(hidden) < self._step.min_tests):
+            rule = "verify.vacuous" if len(tests) >= self._step.min_tests and not kept else "verify.few_tests"
+            return Rejected(reason=rule, detail=f"{len(kept)} of {len(tests)} tests tell, {len(hidden)} of them unseen")
+        verdicts = await asyncio.gather(*(self._run(candidate.code, kept) for candidate in candidates))
+        passed = [i for i, verdict in enumerate(verdicts) if verdict.status == "passed"]
+        best = passed[0] if passed else max(range(len(verdicts)), key=lambda i: (verdicts[i].tests_passed, -i))
+        check = _check(verdicts[best], kept, len(candidates), len(passed))
+        if not passed:
+            return Rejected(
+                reason=f"verify.{verdicts[best].status}", detail=_first_failure(check, verdicts[best]), check=check
+            )
+        bad = await self._tampered(candidates[best], kept)
+        if bad:
+            return Rejected(reason="verify.tampered", detail=f"also passes {bad}", check=check)
+        return Verified(
+            solution=candidates[best], entry_point=entry_point, tests=tuple(kept), evidence=evidence, check=check
+        )
+
+    async def _telling(self, tests: Sequence[str], entry_point: str) -> list[str]:
+        """The tests that a stub fails."""
+        if not tests:
+            return []
+        verdict = await self._run(controls.stub(entry_point), tests)
+        if len(verdict.test_results) != len(tests):  # a test ended the process: it told, but so did the rest not
+            return list(tests)
+        return [test for test, result in zip(tests, verdict.test_results, strict=True) if not result.passed]
+
+    async def _tampered(self, solution: Solution, tests: Sequence[str]) -> str:
+        """The first corrupted test that `solution` passes; empty when it fails them all, as it should."""
+        twins = [twin for test in tests if (twin := controls.corrupted(test))]
+        if not twins:
+            return ""
+        verdict = await self._run(solution.code, twins)
+        results = verdict.test_results
+        return next((twin for twin, result in zip(twins, results, strict=False) if result.passed), "")
+
+    async def _agreed_tests(
+        self, candidates: Sequence[Solution], proposed: Sequence[str], entry_point: str
+    ) -> list[str]:
+        """Tests whose inputs the teacher proposed and whose outputs most distinct candidates give."""
+        calls = {ast.unparse(call): None for test in proposed if (call := controls.called(test))}
+        inputs = [text for text in calls if text.startswith(f"{entry_point}(")]
+        distinct = {controls.structure(c.code): c for c in candidates}.values()
+        columns = await asyncio.gather(*(self._outputs(c.code, inputs) for c in distinct))
+        agreed = []
+        for position, text in enumerate(inputs):
+            outputs = Counter(column[position] for column in columns if column[position] is not None)
+            value, votes = outputs.most_common(1)[0] if outputs else (None, 0)
+            if value is not None and votes >= max(2, len(distinct) // 2 + 1):
+                agreed.append(f"assert {text} == {value}")
+        return agreed
+
+    async def _outputs(self, code: str, inputs: Sequence[str]) -> list[str | None]:
+        """What each input gives, as the text of a literal; `None` where it fails or is no literal."""
+        mark = hashlib.sha256("\x00".join((code, *inputs)).encode()).hexdigest()[:16]
+        tests = [f"print('\\n{mark}', {position}, repr({text}))" for position, text in enumerate(inputs)]
+        verdict = await self._run(code, tests)
+        found = {int(m[1]): m[2] for m in re.finditer(rf"^{mark} (\d{{1,6}}) (.*)$", verdict.stdout, re.M)}
+        shown = [found.get(position, "") for position in range(len(inputs))]
+        return [text if controls.is_literal(text) else None for text in shown]
+
+    async def _run(self, code: str, tests: Sequence[str]) -> Verdict:
+        return await self._runner.run(Job(code=code, tests=tuple(tests), limits=self._limits), self._keys)
+
+
+def _is_shown(test: str, instruction: str) -> bool:
+    call = controls.called(test)
+    return call is not None and ast.unparse(call).replace('"', "'") in instruction.replace('"', "'")
+
+
+def _check(verdict: Verdict, tests: Sequence[str], num_candidates: int, num_passed: int) -> Check:
+    results = list(verdict.test_results)
+    outcomes = tuple(
+        TestOutcome(test=test, passed=results[i].passed, error=results[i].error)
+        if i < len(results)
+        else TestOutcome(test=test, passed=False, error="did not run")
+        for i, test in enumerate(tests)
+    )
+    return Check(
+        status=verdict.status, outcomes=outcomes, num_candidates=num_candidates, num_candidates_passed=num_passed
+    )
+
+
+def _first_failure(check: Check, verdict: Verdict) -> str:
+    """One line on why the best candidate fell."""
+    last_line = next((line for line in reversed(verdict.stderr.splitlines()) if line.strip()), "")
+    failure = next((f"{o.test}: {o.error}" for o in check.outcomes if not o.passed and o.error != "did not run"), "")
+    return " ".join((failure or last_line or verdict.status).split())[:300]

@@ -1,0 +1,21 @@
+"""What all tests share: the sandbox pool of the session, and the reasons to skip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.pool import SandboxPool
+from sandbox.verdict import SandboxError
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[SandboxPool]:
+    """Two warm containers; without an engine or the image the test skips with what is missing."""
+    try:
+        opened = SandboxPool(workers=2)
+    except SandboxError as missing:
+        pytest.skip(str(missing))
+    with opened:
+        yield opened

@@ -1,0 +1,67 @@
+"""Controls: a corrupted test must be another test, a reworded program the same program."""
+
+from __future__ import annotations
+
+import pytest
+
+from synth.controls import called, corrupted, entry_point, is_literal, structure, stub
+
+
+@pytest.mark.parametrize(
+    ("test", "twin"),
+    [
+        ("assert f(1) == 2", "assert f(1) == 3"),
+        ("assert f() == 'a'", "assert f() == 'a_'"),
+        ("assert f() is True", "assert f() is False"),
+        ("assert f() is None", "assert f() == 0"),
+        ("assert f() == [1, (2,)]", "assert f() == [1, (2,), 0]"),
+        ("assert f() == {}", "assert f() == {'_': 0}"),
+        ("x = 3\nassert f(x) == -1.5", "x = 3\nassert f(x) == -0.5"),
+        ("def t():\n    assert f() == 1\nt()", "def t():\n    assert f() == 2\nt()"),
+    ],
+)
+def test_corrupted_test_expects_another_value_of_the_same_type(test: str, twin: str) -> None:
+    assert corrupted(test) == twin
+
+
+@pytest.mark.parametrize("test", ["assert f(1)", "assert f(1) == g(2)", "assert f(1) < 2", "print(1)", "assert (", ""])
+def test_nothing_to_corrupt_is_said(test: str) -> None:
+    assert corrupted(test) is None
+
+
+def test_call_is_found_only_where_its_value_is_compared() -> None:
+    call = called("assert f(1, [2]) == 3")
+    assert call is not None
+    assert call.args
+    assert called("assert 3 == f(1)") is None
+    assert called("assert obj.f(1) == 3") is None
+
+
+def test_entry_point_is_the_defined_function_called_most() -> None:
+    tests = ["assert len(f(1)) == 2", "assert g(1) == 2", "assert g(2) == 3", "assert f(1) == [1]"]
+    assert entry_point(tests, ["f", "g"]) == "g"
+    assert entry_point(tests, ["other"]) == ""
+
+
+def test_structure_ignores_names_docstrings_and_annotations() -> None:
+    one = 'def f(a: int) -> int:\n    """Doc."""\n    b = a + 1\n    return b'
+    two = "def g(x):\n\n    y = x + 1  # note\n    return y"
+    assert structure(one) == structure(two)
+    assert structure(one) != structure("def f(a):\n    return a + 1")
+
+
+def test_structure_keeps_what_the_program_calls() -> None:
+    assert structure("def f(a):\n    return sum(a)") != structure("def f(a):\n    return max(a)")
+
+
+@pytest.mark.parametrize("hostile", ["(" * 100_000, "\x00", "-" * 100_000 + "1", "[" * 5_000 + "]" * 5_000])
+def test_hostile_source_is_read_without_harm(hostile: str) -> None:
+    assert structure(hostile) is not None
+    assert corrupted(f"assert f() == {hostile}") is None
+    assert isinstance(is_literal(hostile), bool)
+
+
+def test_stub_takes_anything_and_gives_nothing() -> None:
+    namespace: dict[str, object] = {}
+    exec(stub("f"), namespace)
+    assert namespace["f"](1, *[2], k=3) is None  # type: ignore[operator]

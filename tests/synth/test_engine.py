@@ -1,0 +1,126 @@
+"""The engine: seed order out, the shortest prefix that suffices, and every seed accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted import Answer, Scripted, serve
+
+from synth.engine import Batch, cook
+from synth.errors import TeacherRefused
+from synth.ledger import Ledger
+from synth.recipe import Recipe
+from synth.sample import Sample
+from synth.seeds import Seed
+from synth.steps import Kitchen
+from synth.teacher import Teacher
+
+RECIPE = """
+about: t
+steps:
+  - ask: {template: t.j2, as: a}
+  - keep: {if: "'no' not in a", drop: test.no}
+  - emit: {instruction: "{{ a }}", response: r}
+"""
+
+
+def number(body: dict[str, Any]) -> int:
+    return int(body["messages"][-1]["content"].split()[-1])
+
+
+def run(
+    folder: Path,
+    answer: Callable[[dict[str, Any]], Answer],
+    *,
+    num_seeds: int = 20,
+    rows: int | None = None,
+    at_once: int = 4,
+    admit: Callable[[Sample], Sample] = lambda sample: sample,
+    **settings: Any,
+) -> tuple[Batch, Scripted]:
+    recipe = folder / "mine"
+    recipe.mkdir(exist_ok=True)
+    (recipe / "recipe.yaml").write_text(RECIPE)
+    (recipe / "t.j2").write_text("number {{ seed.text }}")
+    script = Scripted(answer)
+    seeds = iter(Seed(id=f"s{i}", text=str(i)) for i in range(num_seeds))
+
+    async def main() -> Batch:
+        with serve(script), Ledger(folder / "run") as ledger:
+            made = Teacher(name="t", model="scripted", base_url=script.base_url, api_key="k", concurrency=at_once)
+            async with made as teacher:
+                kitchen = Kitchen(recipe=Recipe(recipe), ledger=ledger, teacher=teacher, **settings)
+                return await cook(kitchen, seeds, rows=rows, at_once=at_once, admit=admit)
+
+    return asyncio.run(main()), script
+
+
+def slow_when_even(body: dict[str, Any]) -> str:
+    time.sleep(0.1 if number(body) % 2 == 0 else 0)
+    return f"answer {number(body)}"
+
+
+def test_rows_come_out_in_seed_order_whatever_finishes_first(tmp_path: Path) -> None:
+    batch, _ = run(tmp_path, slow_when_even)
+    assert [sample.seed_id for sample in batch.samples] == [f"s{i}" for i in range(20)]
+    assert batch.funnel.adds_up
+    assert batch.funnel.kept == 20
+
+
+def test_wanted_rows_are_the_shortest_prefix_of_the_seeds(tmp_path: Path) -> None:
+    batch, script = run(
+        tmp_path, lambda body: "no" if number(body) % 3 else slow_when_even(body), rows=3, num_seeds=100
+    )
+    assert [sample.seed_id for sample in batch.samples] == [f"s{i}" for i in range(7)]
+    assert batch.funnel.to_json() == {"seeds": 7, "kept": 3, "dropped": {"test.no": 4}, "unfinished": 0}
+    assert len(script.received) < 40
+
+
+def test_row_that_admission_drops_does_not_count_as_kept(tmp_path: Path) -> None:
+    def only_big(sample: Sample) -> Sample:
+        return sample if int(sample.seed_id[1:]) > 4 else sample.drop("dedup.near")
+
+    batch, _ = run(tmp_path, slow_when_even, rows=2, admit=only_big)
+    assert [sample.seed_id for sample in batch.samples if sample.dropped is None] == ["s5", "s6"]
+    assert batch.funnel.dropped == {"dedup.near": 5}
+
+
+def test_no_more_rows_are_cooked_at_once_than_asked(tmp_path: Path) -> None:
+    _, script = run(tmp_path, slow_when_even, at_once=3)
+    assert 2 <= script.most_in_flight <= 3
+
+
+def test_refusal_in_the_middle_stops_everything_at_once(tmp_path: Path) -> None:
+    def refuse_the_tenth(body: dict[str, Any]) -> Answer:
+        return (401, {"error": {"message": "expired"}}) if number(body) == 10 else slow_when_even(body)
+
+    with pytest.raises(TeacherRefused, match="expired"):
+        run(tmp_path, refuse_the_tenth, num_seeds=1000)
+    with Ledger(tmp_path / "run", read_only=True) as ledger:
+        assert 5 <= ledger.spent().calls <= 14
+
+
+def test_limit_leaves_unfinished_rows_and_the_funnel_adds_up(tmp_path: Path) -> None:
+    batch, script = run(tmp_path, slow_when_even, max_calls=6)
+    funnel = batch.funnel
+    assert len(script.received) == 6
+    assert (funnel.kept, funnel.adds_up, batch.stopped_by) == (6, True, "--max-calls 6 is used up")
+    assert funnel.unfinished >= 1
+
+
+def test_raised_limit_goes_on_without_asking_again(tmp_path: Path) -> None:
+    run(tmp_path, slow_when_even, max_calls=6)
+    batch, script = run(tmp_path, slow_when_even)
+    assert len(script.received) == 14
+    assert batch.funnel.kept == 20
+
+
+def test_seeds_are_drawn_as_they_are_needed(tmp_path: Path) -> None:
+    batch, script = run(tmp_path, slow_when_even, rows=1, num_seeds=10**9)
+    assert batch.funnel.seeds == 1
+    assert len(script.received) <= 16

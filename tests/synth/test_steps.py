@@ -1,0 +1,195 @@
+"""One row: what each step does with answers good and bad, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted import Answer, Scripted, reply_body, serve
+
+from synth.errors import TeacherRefused, TeacherUnreachable
+from synth.ledger import Ledger
+from synth.recipe import Recipe
+from synth.sample import Sample
+from synth.schema import near
+from synth.seeds import Seed
+from synth.steps import Kitchen, LimitReached, Row
+from synth.teacher import Price, Teacher
+
+HEAD = "about: t\nsteps:\n"
+EMIT = '  - emit: {instruction: "{{ a }}", response: r}\n'
+SEED = Seed(id="s1", text="seed text", source="test", license="MIT")
+
+
+def script_of(answer: Callable[[dict[str, Any]], Answer] | Answer) -> Scripted:
+    return Scripted(answer if callable(answer) else lambda _: answer)
+
+
+def cook(
+    tmp_path: Path, steps: str, answer: Callable[[dict[str, Any]], Answer] | Answer = "fine", **settings: Any
+) -> tuple[Sample, Scripted]:
+    """One row of a recipe made of `steps`, whose template `t.j2` shows the seed."""
+    folder = tmp_path / "mine"
+    folder.mkdir(exist_ok=True)
+    (folder / "recipe.yaml").write_text(HEAD + steps)
+    (folder / "t.j2").write_text("{{ seed.text }}")
+    script = script_of(answer)
+
+    async def run() -> Sample:
+        with serve(script), Ledger(tmp_path / "run") as ledger:
+            teacher = Teacher(
+                name="scripted:x",
+                model="scripted",
+                base_url=script.base_url,
+                api_key="k",
+                concurrency=4,
+                price=Price(prompt=1e6, completion=2e6),
+                pause_s=lambda _: 0.01,
+            )
+            async with teacher:
+                return await Row(
+                    SEED, Kitchen(recipe=Recipe(folder), ledger=ledger, teacher=teacher, **settings)
+                ).cook()
+
+    return asyncio.run(run()), script
+
+
+def test_answer_becomes_the_row_with_what_it_cost(tmp_path: Path) -> None:
+    sample, script = cook(tmp_path, "  - ask: {template: t.j2, as: a}\n" + EMIT)
+    assert (sample.dropped, sample.instruction, sample.response) == (None, "fine", "r")
+    assert script.prompts() == ["seed text"]
+    made = sample.provenance
+    assert (made.calls, made.prompt_tokens, made.completion_tokens, made.cost_usd) == (1, 7, 5, 17.0)
+    assert (made.seed_license, made.teacher) == ("MIT", "scripted:x")
+    assert set(made.templates) == {"recipe.yaml", "t.j2"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((200, reply_body("half of", finish_reason="length")), "ask.truncated"),
+        ((200, reply_body("", finish_reason="stop")), "ask.empty"),
+        ((200, reply_body("no", finish_reason="content_filter")), "ask.refused"),
+        ((400, {"error": {"message": "too long", "code": "context_length_exceeded"}}), "ask.refused"),
+        ("no tags", "parse.no_tag"),
+    ],
+)
+def test_unusable_answer_drops_the_row_with_its_reason(tmp_path: Path, answer: Answer, reason: str) -> None:
+    sample, _ = cook(tmp_path, "  - ask: {template: t.j2, tags: [a]}\n" + EMIT, answer)
+    assert sample.dropped == reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        ((401, {"error": {"message": "bad key"}}), TeacherRefused, "key was refused .* OPENAI_API_KEY"),
+        ((404, {"error": {"message": "no such"}}), TeacherRefused, "no model 'scripted'"),
+        ((429, {"error": {"message": "pay", "code": "insufficient_quota"}}), TeacherRefused, "no credit left"),
+        ((503, {"error": {"message": "busy"}}), TeacherUnreachable, "failed 6 times"),
+    ],
+)
+def test_refusal_stops_the_run_in_one_line(tmp_path: Path, answer: Answer, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said) as caught:
+        cook(tmp_path, "  - ask: {template: t.j2, as: a}\n" + EMIT, answer)
+    assert "\n" not in str(caught.value)
+
+
+def test_passing_fault_is_retried_and_paid_once(tmp_path: Path) -> None:
+    answers: list[Answer] = [(500, {}), (429, {"error": {"message": "slow down"}}), "fine"]
+    sample, script = cook(tmp_path, "  - ask: {template: t.j2, as: a}\n" + EMIT, lambda _: answers.pop(0))
+    assert sample.instruction == "fine"
+    assert (len(script.received), sample.provenance.calls) == (3, 1)
+
+
+def test_candidates_differ_in_temperature_and_seed(tmp_path: Path) -> None:
+    steps = "  - ask: {template: t.j2, as: c, candidates: 3, temperature: [0.2, 0.9]}\n"
+    sample, script = cook(tmp_path, steps + EMIT.replace("{{ a }}", "{{ c | join('+') }}"), seed=5)
+    asked = sorted((body["seed"], body["temperature"]) for body in script.received)
+    assert asked == [(5, 0.2), (6, 0.9), (7, 0.9)]
+    assert sample.instruction == "fine+fine+fine"
+
+
+def test_row_lives_while_one_candidate_can_be_read(tmp_path: Path) -> None:
+    steps = "  - ask: {template: t.j2, as: c, candidates: 3, code: python}\n"
+    good = "```python\ndef f(): return 1\n```"
+    emit = EMIT.replace("{{ a }}", "{{ c | length }}")
+    sample, _ = cook(tmp_path, steps + emit, lambda body: good if body["seed"] == 1 else "sorry")
+    assert (sample.instruction, sample.code, sample.evidence) == ("1", "def f(): return 1", "none")
+
+
+def test_json_answer_is_asked_for_by_schema_and_becomes_a_score(tmp_path: Path) -> None:
+    steps = (
+        "  - ask: {template: t.j2, json: {score: integer}}\n"
+        '  - keep: {if: "score >= 3", drop: seed.low_value}\n'
+        '  - emit: {instruction: "{{ score }}", response: r, scores: [score]}\n'
+    )
+    sample, script = cook(tmp_path, steps, '{"score": 4}')
+    assert sample.scores == {"score": 4.0}
+    assert script.received[0]["response_format"]["json_schema"]["schema"]["required"] == ["score"]
+    (tmp_path / "low").mkdir()
+    assert cook(tmp_path / "low", steps, '{"score": 2}')[0].dropped == "seed.low_value"
+
+
+def test_skipped_step_asks_nothing_and_sets_none(tmp_path: Path) -> None:
+    steps = '  - ask: {template: t.j2, as: a, when: "judge"}\n' + EMIT.replace("{{ a }}", "{{ a is none }}")
+    sample, script = cook(tmp_path, steps)
+    assert sample.instruction == "True"
+    assert script.received == []
+
+
+def test_drawn_values_depend_on_seed_and_row_alone(tmp_path: Path) -> None:
+    steps = "  - sample: {level: {easy: 1, hard: 1}, kind: {x: 1, y: 1, z: 1}}\n"
+    steps += EMIT.replace("{{ a }}", "{{ level }}{{ kind }}")
+    one, two = (cook(tmp_path, steps, seed=3)[0].instruction for _ in range(2))
+    others = {cook(tmp_path, steps, seed=seed)[0].instruction for seed in range(12)}
+    assert one == two
+    assert len(others) > 2
+
+
+def test_repeat_feeds_each_round_with_the_last(tmp_path: Path) -> None:
+    steps = (
+        "  - write: {template: t.j2, as: a}\n"
+        "  - repeat: {rounds: 3, steps: [{ask: {template: more.j2, as: a}}]}\n" + EMIT
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "more.j2").write_text("{{ a }}!")
+    sample, _ = cook(tmp_path, steps, lambda body: body["messages"][-1]["content"])
+    assert sample.instruction == "seed text!!!"
+    assert sample.provenance.calls == 3
+
+
+def test_budget_stops_before_the_call_that_would_pass_it(tmp_path: Path) -> None:
+    steps = "  - ask: {template: t.j2, as: a, candidates: 5}\n" + EMIT
+    with pytest.raises(LimitReached, match="--max-calls 3"):
+        cook(tmp_path, steps, max_calls=3)
+
+
+def test_same_request_in_two_rows_is_paid_once(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "recipe.yaml").write_text(HEAD + "  - ask: {template: t.j2, as: a}\n" + EMIT)
+    (folder / "t.j2").write_text("the same for all")
+    script = Scripted(lambda _: "fine", delay_s=0.1)
+
+    async def run() -> list[Sample]:
+        with serve(script), Ledger(tmp_path / "run") as ledger:
+            teacher = Teacher(name="t", model="scripted", base_url=script.base_url, api_key="k", concurrency=8)
+            async with teacher:
+                kitchen = Kitchen(recipe=Recipe(folder), ledger=ledger, teacher=teacher)
+                return await asyncio.gather(*(Row(SEED, kitchen).cook() for _ in range(5)))
+
+    assert [sample.instruction for sample in asyncio.run(run())] == ["fine"] * 5
+    assert len(script.received) == 1
+
+
+def test_lone_surrogate_in_an_answer_does_no_harm(tmp_path: Path) -> None:
+    sample, _ = cook(tmp_path, "  - ask: {template: t.j2, as: a}\n" + EMIT, (200, reply_body("a\ud800b")))
+    assert sample.instruction == "a?b"
+
+
+def test_near_misses_are_named_else_all_is_listed() -> None:
+    assert near("tempature", ["temperature", "top_p"]) == "did you mean temperature?"
+    assert near("zzz", ["b", "a"]) == "known: a, b"
