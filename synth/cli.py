@@ -132,7 +132,7 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
 
     with Progress(console, target_rows=order.rows) as progress:
         result = asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
-    print_funnel(console, result.batch.funnel, result.facts)
+    print_funnel(console, result.batch.funnel, result.facts, result.batch.samples)
     if result.batch.stopped_by:
         console.print(f"stopped: {result.batch.stopped_by}; raise it and run the same command again", highlight=False)
     if write:

@@ -1,0 +1,297 @@
+"""The report page: self-contained, inert to hostile rows, honest about what it leaves out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synth.errors import RunFolderError
+from synth.report import MAX_CHARS, RunFacts, choose_rows, embed_json, render_report, write_report
+from synth.sample import Check, Funnel, Provenance, Sample, TestOutcome, count_funnel
+
+HOSTILE = (
+    "</script><script>document.title='PWNED'</script><!--<script><img src=x onerror=alert(1)>]]>&lt;\u2028\x1b[31m"
+)
+FACTS = RunFacts(name="demo", recipe="educational", teacher="local", command="synth generate", seconds=10.0)
+
+
+def row(number: int = 0, **changes: Any) -> Sample:
+    given = {
+        "recipe": "educational",
+        "seed_id": f"s{number}",
+        "instruction": f"Do {number}",
+        "response": "r",
+        **changes,
+    }
+    return Sample(**given)
+
+
+def hostile_row() -> Sample:
+    check = Check(status="failed", outcomes=(TestOutcome(test=HOSTILE, passed=False, error=HOSTILE + "\ud800"),))
+    text: dict[str, Any] = dict.fromkeys(
+        ("seed_id", "instruction", "response", "code", "entry_point", "detail"), HOSTILE
+    )
+    made = Provenance(teacher=HOSTILE, seed_source=HOSTILE, templates={HOSTILE: HOSTILE})
+    return Sample(
+        recipe=HOSTILE, check=check, provenance=made, dropped="verify.failed", scores={"x": float("nan")}, **text
+    )
+
+
+class Page(HTMLParser):
+    """Every element with its attributes, and the text of scripts and styles."""
+
+    def __init__(self, samples: list[Sample], facts: RunFacts = FACTS, **options: int) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: list[tuple[str, str]] = []
+        self.text = render_report(samples, count_funnel(samples, seeds=len(samples)), facts, **options).decode()
+        self.feed(self.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem:
+            if self.raw and self.raw[-1][0] == f"{self.cdata_elem}+{len(self.elements)}":
+                data = self.raw.pop()[1] + data
+            self.raw.append((f"{self.cdata_elem}+{len(self.elements)}", data))
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return json.loads(next(data for tag, data in self.raw if tag.startswith("script")))  # type: ignore[no-any-return]
+
+
+def test_a_hostile_row_adds_no_element_to_the_page() -> None:
+    tame, hostile = Page([row().drop("verify.failed")]), Page([hostile_row()])
+    assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in tame.elements]
+
+
+def test_hostile_text_comes_back_whole_from_the_data() -> None:
+    (shown,) = Page([hostile_row()]).rows
+    expected = HOSTILE.replace("\x1b", "<U+001B>")
+    assert {shown[name] for name in ("seed", "instruction", "response", "code", "entry", "detail")} == {expected}
+    assert shown["tests"] == [{"test": expected, "passed": False, "error": expected + "<U+D800>"}]
+
+
+def test_hostile_facts_add_no_element_to_the_page() -> None:
+    facts = RunFacts(
+        name=HOSTILE, recipe=HOSTILE, teacher=HOSTILE, command=HOSTILE, versions={"v": "1"}, seeds_source=HOSTILE
+    )
+    tame = RunFacts(name="n", recipe="r", teacher="t", command="c", versions={"v": "1"}, seeds_source="s")
+    assert [tag for tag, _ in Page([row()], facts).elements] == [tag for tag, _ in Page([row()], tame).elements]
+
+
+def test_embedded_json_has_no_character_that_html_reads() -> None:
+    assert not set("<>&") & set(embed_json([HOSTILE]))
+    assert json.loads(embed_json([HOSTILE])) == [HOSTILE]
+
+
+def test_nothing_on_the_page_points_outside_it() -> None:
+    page = Page([row()])
+    links = [value for _, attrs in page.elements for name, value in attrs.items() if name in ("src", "href", "action")]
+    assert all(link is not None and link.startswith(("#", "data:")) for link in links)
+    assert not re.search(
+        r"url\(|@import|fetch\(|XMLHttpRequest|innerHTML|insertAdjacentHTML|document\.write|eval\(", page.text
+    )
+
+
+def test_the_policy_allows_exactly_our_script_and_style() -> None:
+    page = Page([hostile_row()])
+    policy = next(str(attrs["content"]) for _, attrs in page.elements if attrs.get("http-equiv"))
+    style, _data, script = [data for _, data in page.raw]
+    for directive, text in (("style-src", style), ("script-src", script)):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+
+
+def test_the_page_breaks_its_own_policy_nowhere() -> None:
+    names = {name for _, attrs in Page([row()]).elements for name in attrs}
+    assert not {name for name in names if name == "style" or name.startswith("on")}
+
+
+def test_the_sum_is_stated() -> None:
+    samples = [row(0), row(1), row(2).drop("verify.failed"), row(3).drop("dedup.near")]
+    assert "4 seeds = 2 kept + 2 dropped. Nothing is missing." in Page(samples).text
+
+
+def test_a_funnel_that_does_not_add_up_says_so() -> None:
+    page = render_report([row()], Funnel(seeds=3, kept=1, dropped={}), FACTS).decode()
+    assert "This does not add up" in page
+    assert "(+2)" in page
+    assert "Nothing is missing" not in page
+
+
+def test_an_unknown_price_is_not_shown_as_free() -> None:
+    text = Page([row()]).text
+    assert "price not known" in text
+    assert "$0" not in text
+
+
+def test_a_run_without_rows_has_a_page() -> None:
+    page = Page([])
+    assert page.rows == []
+    assert "No row was kept" in page.text
+
+
+def test_rows_left_out_are_counted() -> None:
+    page = Page([row(number) for number in range(50)], max_rows=20)
+    assert len(page.rows) == 20
+    assert "20 of 50 rows are in this file, 30 are left out" in page.text
+    assert "left out" not in Page([row()]).text
+
+
+def test_half_the_room_is_for_kept_rows_and_the_rest_even_by_reason() -> None:
+    many = [row(number) for number in range(100)]
+    many += [row(number).drop("verify.failed") for number in range(100, 300)]
+    many += [row(number).drop("dedup.near") for number in range(300, 303)]
+    chosen = choose_rows(many, 40)
+    reasons = [sample.dropped for sample in chosen]
+    assert (reasons.count(None), reasons.count("dedup.near"), reasons.count("verify.failed")) == (20, 3, 17)
+
+
+def test_room_that_kept_rows_do_not_need_goes_to_dropped_ones() -> None:
+    many = [row(0)] + [row(number).drop("a.b") for number in range(1, 100)]
+    assert [sample.dropped for sample in choose_rows(many, 10)] == [None] + ["a.b"] * 9
+
+
+def test_chosen_rows_keep_their_order_and_reach_from_early_to_late() -> None:
+    many = [row(number) if number % 3 else row(number).drop("a.b") for number in range(900)]
+    numbers = [int(sample.seed_id[1:]) for sample in choose_rows(many, 60)]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] < 30
+    assert numbers[-1] > 850
+
+
+@pytest.mark.parametrize("limit", [0, 1, 7, 899, 900])
+def test_the_limit_is_met_exactly(limit: int) -> None:
+    many = [row(number) if number % 2 else row(number).drop(f"a.r{number % 14}") for number in range(900)]
+    assert len(choose_rows(many, limit)) == limit
+
+
+@pytest.mark.parametrize(("extra", "cut"), [(0, False), (1, True)])
+def test_a_very_long_text_is_cut_with_a_count(extra: int, cut: bool) -> None:
+    (shown,) = Page([row(response="x" * (MAX_CHARS + extra))]).rows
+    assert ("[1 more characters are in samples.parquet]" in shown["response"]) is cut
+
+
+def test_twenty_thousand_rows_stay_a_small_file() -> None:
+    many = [row(number, code="x = 1\n" * 200) for number in range(20_000)]
+    page = render_report(many, count_funnel(many, seeds=len(many)), FACTS)
+    assert len(page) < 10_000_000
+
+
+def test_an_unwritable_report_is_one_line_and_leaves_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(RunFolderError, match=r"report\.html: cannot write the report, .+; "):
+        write_report(tmp_path / "report.html", [row()], count_funnel([row()], seeds=1), FACTS)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+DRIVER = """<iframe src="report.html#%s" width="1200" height="900"></iframe><script>
+const frame = document.querySelector("iframe"), seen = [];
+const pause = () => new Promise((resolve) => setTimeout(resolve, 150));
+const press = (key) => frame.contentDocument.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+frame.onload = async () => {
+  const page = frame.contentDocument, text = (id) => page.getElementById(id).textContent;
+  await pause();
+  %s
+  document.body.replaceChildren(btoa(unescape(encodeURIComponent(JSON.stringify(seen)))));
+};</script>"""
+
+
+def drive(folder: Path, samples: list[Sample], script: str) -> Any:
+    """What `script` put into `seen` while it used the page, opened at the first row."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium on this machine")
+    write_report(folder / "report.html", samples, count_funnel(samples, seeds=len(samples)), FACTS)
+    (folder / "driver.html").write_text(DRIVER % (samples[0].id, script))
+    flags = "--headless --no-sandbox --disable-gpu --dump-dom --virtual-time-budget=8000 --allow-file-access-from-files"
+    quiet = "--no-first-run --disable-background-networking --disable-component-update --disable-sync"
+    command = [browser, *flags.split(), *quiet.split(), f"--user-data-dir={folder / 'profile'}"]
+    address = (folder / "driver.html").as_uri()
+    ran = subprocess.run([*command, address], capture_output=True, text=True, timeout=120)
+    if ran.returncode != 0:
+        pytest.skip(f"chromium does not start here: {ran.stderr[-200:]}")
+    body = re.search(r"<body>(.*)</body>", ran.stdout, re.DOTALL)
+    assert body
+    return json.loads(base64.b64decode(body[1]))
+
+
+def test_a_browser_opens_links_moves_searches_and_filters(tmp_path: Path) -> None:
+    samples = [hostile_row(), row(1), row(2, code="needle = 1"), *(row(number) for number in range(3, 300))]
+    script = """
+      const look = async () => { await pause(); seen.push({hash: frame.contentWindow.location.hash.slice(1),
+        detail: text("detail"), matches: text("matches"), listed: page.querySelectorAll("#list li").length}); };
+      const search = page.getElementById("search");
+      await look();
+      press("j"); await look();
+      search.value = "NEEDLE do"; search.dispatchEvent(new Event("input")); await look();
+      press("Escape"); await look();
+      page.querySelector("[data-pick='drop:verify.failed']").click(); await look();"""
+    linked, moved, searched, cleared, picked = drive(tmp_path, samples, script)
+    assert "PWNED" in linked["detail"]
+    assert moved["hash"] == samples[1].id in moved["detail"]
+    assert searched["matches"] == "1 of 300 rows"
+    assert "needle = 1" in searched["detail"]
+    assert (cleared["matches"], cleared["listed"]) == ("300 rows", 100)
+    assert picked["matches"] == "1 of 300 rows"
+
+
+def test_hostile_rows_make_no_element_in_the_browser(tmp_path: Path) -> None:
+    script = (
+        'seen.push(page.title, page.images.length, page.scripts.length, page.querySelectorAll("#detail b").length);'
+    )
+    assert drive(tmp_path, [hostile_row()], script) == ["demo · opencook", 0, 2, 0]
+
+
+def test_highlighting_and_fences_lose_no_character_of_the_code(tmp_path: Path) -> None:
+    codes = [
+        Path(re.__file__).read_text(),
+        'x = \'unclosed\ny = """never\nends # not a comment',
+        "/* open\n// a\n--b # c `tick ${'$'}{ 1e9_0 0xFF",
+        "def f(:\n\treturn '\\'' + r'\\' <b>&amp;</b>\n\n\n",
+    ]
+    samples = [
+        row(number, code=code, language=("python", "javascript")[number % 2]) for number, code in enumerate(codes)
+    ]
+    samples += [row(9 + number, response=f"So:\n```python\n{code}\n```\nDone.") for number, code in enumerate(codes)]
+    script = """for (const _ of page.querySelectorAll("#list li")) {
+      seen.push(page.querySelector("#detail pre").textContent); press("j"); await pause(); }"""
+    assert [shown.rstrip("\n") for shown in drive(tmp_path, samples, script)] == [c.rstrip("\n") for c in codes * 2]
+
+
+def test_a_row_that_is_not_in_the_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    script = 'frame.contentWindow.location.hash = "0123456789abcdef"; await pause(); seen.push(text("detail"));'
+    (told,) = drive(tmp_path, [row()], script)
+    assert told == "Row 0123456789abcdef is not in this file. synth explain 0123456789abcdef tells its story."
+
+
+def test_on_a_phone_a_row_covers_the_list_until_it_is_closed(tmp_path: Path) -> None:
+    script = """frame.width = 390;
+      const look = async () => { await pause(); seen.push([frame.contentWindow.location.hash !== "",
+        frame.contentWindow.getComputedStyle(page.getElementById("detail")).display]); };
+      await look(); press("Escape"); await look();
+      page.querySelector("#list a").click(); await look(); page.querySelector(".back").click(); await look();"""
+    opened, closed = [True, "block"], [False, "none"]
+    assert drive(tmp_path, [row(0), row(1)], script) == [opened, closed, opened, closed]
+
+
+def test_the_twin_of_a_duplicate_is_one_step_away(tmp_path: Path) -> None:
+    twin = row(1)
+    samples = [row(0).drop("dedup.near", f"Jaccard 0.9 with {twin.id}"), twin]
+    script = 'page.querySelector("#detail .why a").click(); await pause(); seen.push(text("detail"));'
+    (opened,) = drive(tmp_path, samples, script)
+    assert opened.startswith("← Rowskept")
+    assert twin.id in opened
