@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +32,12 @@ class Finding:
 
 async def examine(*, recipe: str, seeds: str | None, spec: Spec, out: Path) -> AsyncIterator[Finding]:
     """The findings as they are made; a fault in one does not stop the rest."""
-    for name, look in (
-        ("recipe", lambda: _recipe(recipe)),
-        ("seeds", lambda: _seeds(recipe, seeds)),
-        ("disk", lambda: _disk(out)),
-    ):
+    looks: dict[str, Callable[[], str]] = {
+        "recipe": lambda: _recipe(recipe),
+        "seeds": lambda: _seeds(recipe, seeds),
+        "disk": lambda: _disk(out),
+    }
+    for name, look in looks.items():
         try:
             yield Finding(name=name, ok=True, said=look())
         except (SynthError, OSError) as fault:

@@ -20,6 +20,9 @@ from synth.steps import Kitchen, LimitReached, Row
 LOOKAHEAD = 4
 """Rows begun or finished out of order, as a multiple of the rows cooked at once: bounds memory behind a slow row."""
 
+SPECULATION = 4
+"""Rows cooked at once for each row still wanted: few enough that a finished run has not paid for many rows too many."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
@@ -67,7 +70,8 @@ async def cook(
     try:
         while True:
             running = sum(not task.done() for task in window)
-            while not exhausted and not batch.stopped_by and running < at_once and len(window) < LOOKAHEAD * at_once:
+            most = at_once if rows is None else min(at_once, SPECULATION * (rows - batch.num_kept))
+            while not exhausted and not batch.stopped_by and running < most and len(window) < LOOKAHEAD * at_once:
                 seed = next(seeds, None)
                 if seed is None:
                     exhausted = True

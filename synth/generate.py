@@ -73,7 +73,7 @@ class Curator:
         """The row, dropped if it must be."""
         hit = self._decontaminator.find(sample.instruction, sample.response, *sample.tests)
         if hit is not None:
-            return sample.drop(f"decontaminate.{hit.rule}", f"{hit.task_id}: {hit.text}")
+            return sample.drop(f"decontaminate.{hit.rule}", f"{hit.task}: {hit.text}")
         twin = self._index.add(f"{sample.instruction}\n{sample.response}")
         if twin is not None:
             return sample.drop("dedup.near", f"Jaccard {twin.jaccard:.2f} with {self._ids[twin.index]}")

@@ -177,7 +177,7 @@ class Recipe:
                 try:
                     yield name, self.variables_of(name)
                 except jinja2.TemplateNotFound as error:
-                    missing = error.name or name
+                    missing = str(error.name or name)
                     known = [path.name for path in self.folder.glob("*.j2")]
                     raise RecipeError(
                         f"{self._where}: template {missing} is not in {self.folder}; {near(missing, known)}"

@@ -163,9 +163,9 @@ class Verifier:
         columns = await asyncio.gather(*(self._outputs(c.code, inputs) for c in distinct))
         agreed = []
         for position, text in enumerate(inputs):
-            outputs = Counter(column[position] for column in columns if column[position] is not None)
-            value, votes = outputs.most_common(1)[0] if outputs else (None, 0)
-            if value is not None and votes >= max(2, len(distinct) // 2 + 1):
+            outputs = Counter(value for column in columns if (value := column[position]) is not None)
+            value, votes = outputs.most_common(1)[0] if outputs else ("", 0)
+            if votes >= max(2, len(distinct) // 2 + 1):
                 agreed.append(f"assert {text} == {value}")
         return agreed
 
