@@ -108,7 +108,8 @@ async def generate(
         recipe.check_locale(locale)
     spec = Spec.parse(order.teacher, order.base_url)
     source = order.seeds or recipe.file.seeds
-    seeds = open_seeds(source, seed=order.seed)
+    skipped: Counter[str] = Counter()
+    seeds = open_seeds(source, seed=order.seed, skipped=skipped)
     # An empty source says so here, before anything is started.
     seeds = itertools.islice(itertools.chain([next(seeds)], seeds), num_seeds)
     folder = RunFolder(order.out or Path("runs") / recipe.name)
@@ -128,8 +129,10 @@ async def generate(
         )
         watch(_snapshot(kitchen, tally))
         facts = _facts(order, folder, source, kitchen)
+    if skipped:
+        say(f"left out of {source}: {', '.join(f'{reason} {count}' for reason, count in skipped.most_common())}")
     if write:
-        _write(folder, order, recipe, batch, facts)
+        _write(folder, order, recipe, batch, facts, skipped)
     return Result(folder=folder, batch=batch, facts=facts)
 
 
@@ -228,13 +231,15 @@ def _facts(order: Order, folder: RunFolder, seeds: str, kitchen: Kitchen) -> Run
     )
 
 
-def _write(folder: RunFolder, order: Order, recipe: Recipe, batch: Batch, facts: RunFacts) -> None:
+def _write(
+    folder: RunFolder, order: Order, recipe: Recipe, batch: Batch, facts: RunFacts, skipped: Counter[str]
+) -> None:
     """Everything a finished run leaves, the manifest last: it vouches for the rest."""
     funnel = batch.funnel
     write_samples(folder.samples, batch.samples)
     write_export(folder.export, batch.kept, recipe=recipe.name, about=recipe.file.about, funnel=funnel)
     write_report(folder.report, batch.samples, funnel, facts)
-    folder.write_manifest(manifest(order, recipe, batch, facts))
+    folder.write_manifest(manifest(order, recipe, batch, facts) | {"skipped": dict(skipped)})
 
 
 def manifest(order: Order, recipe: Recipe, batch: Batch, facts: RunFacts) -> dict[str, Any]:

@@ -90,6 +90,9 @@ class Verifier:
         """The best candidate with its evidence, or why there is none. `proposed` are the teacher's tests."""
         wanted = self._step.evidence
         if seed.tests and "seed" in wanted:
+            gold = await self._run(seed.code, seed.tests)
+            if gold.status != "passed":  # the code's own documentation is wrong about it, or it needs another Python
+                return Rejected(reason="seed.broken", detail=_first_failure(_check(gold, seed.tests, 1, 0), gold))
             outcome = await self._judge(candidates, seed.tests, seed.entry_point, "seed", instruction)
             if isinstance(outcome, Rejected) and "seed_code" in wanted:
                 own = Solution(code=seed.code, functions=(seed.entry_point,))

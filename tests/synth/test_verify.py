@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,6 +63,13 @@ def test_seed_examples_alone_decide_where_there_are_any(verify: Verify) -> None:
     outcome = rejected(verify(SEED, [WRONG, WRONG], proposed=("assert double(2) == 4", "assert double(0) == 0")))
     assert outcome.reason == "verify.failed"
     assert "assert double(3) == 6" in outcome.detail
+
+
+def test_seed_that_fails_its_own_examples_judges_nobody(verify: Verify) -> None:
+    broken = dataclasses.replace(SEED, tests=(*TESTS, "assert double(1) == 3"))
+    outcome = rejected(verify(broken, [RIGHT]))
+    assert outcome.reason == "seed.broken"
+    assert "assert double(1) == 3" in outcome.detail
 
 
 def test_seeds_own_code_stands_in_with_a_lower_grade(verify: Verify) -> None:
@@ -137,4 +145,6 @@ def test_nothing_runs_twice_for_one_ledger(verify: Verify, tmp_path: Path) -> No
         before = ledger.spent().verdicts
     verify(SEED, [RIGHT])
     with Ledger(tmp_path, read_only=True) as ledger:
-        assert ledger.spent().verdicts == before == 3  # the stub, the solution, the corrupted tests
+        assert (
+            ledger.spent().verdicts == before == 3
+        )  # the seed and its twin the solution, the stub, the corrupted tests
