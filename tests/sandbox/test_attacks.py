@@ -1,0 +1,560 @@
+"""Programs that try to be called right when they are wrong, to leave something behind, or to bring the sandbox down.
+
+The number in a name is the attack's number in the catalogue this project keeps; what each expects is exact.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.engine
+
+WRONG = "assert f(1) == 2"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys\nsys.exit(0)",  # 1
+        "exit(0)",
+        "raise SystemExit",
+        "import os\nos._exit(0)",
+        "import os\ndef f(x):\n    os._exit(0)",  # 2
+        "import sys\ndef f(x):\n    sys.exit(0)",
+        """
+            import atexit, os
+            atexit.register(os._exit, 0)
+            def f(x):
+                return 0
+        """,  # 4
+        "import os\nif os.fork():\n    os._exit(0)",
+        """
+            import threading, os
+            threading.Thread(target=os._exit, args=(0,)).start()
+            import time
+            time.sleep(5)
+        """,
+    ],
+)
+def test_an_early_exit_is_not_a_pass(run, code):
+    assert run(code, WRONG, WRONG).status == "failed"
+
+
+def test_3_exit_after_the_first_right_answer(run):
+    code = """
+        import os
+        calls = []
+        def f(x):
+            calls.append(x)
+            if len(calls) > 1: os._exit(0)
+            return 2
+    """
+    verdict = run(code, WRONG, WRONG)
+    assert (verdict.status, verdict.tests_run, verdict.tests_passed) == ("failed", 1, 1)
+
+
+def test_a_forked_copy_cannot_finish_in_the_place_of_the_program(run):
+    code = "import os, time\nif os.fork():\n    time.sleep(0.3)\n    os._exit(0)\ndef f(x): return 2"
+    assert run(code, WRONG).status == "failed"
+
+
+def test_a_forked_copy_that_fails_does_not_spoil_the_program(run):
+    code = "import os, sys\nif os.fork() == 0:\n    sys.exit(3)\nos.wait()\ndef f(x): return 2"
+    assert run(code, WRONG).status == "passed"
+
+
+def test_exit_in_the_middle_of_the_program_is_not_its_end(run):
+    assert run("import sys\nsys.exit(0)\nprint('never')").status == "failed"
+
+
+def test_4_atexit_cannot_repair_a_failed_test(run):
+    code = """
+            def f(x): return 0
+            import atexit, sys
+            atexit.register(sys.exit, 0)
+            class A:
+                def __del__(self): raise SystemExit
+            a = A()
+        """
+    assert run(code, WRONG).status == "failed"
+
+
+def test_5_killing_itself_is_a_crash_not_a_memory_error(run):
+    verdict = run("import os\nos.kill(os.getpid(), 9)", WRONG)
+    assert (verdict.status, verdict.signal, verdict.exit_code) == ("crashed", 9, None)
+
+
+def test_6_forged_output_is_only_output(run):
+    code = """
+        def f(x): return 0
+        print("ALL TESTS PASSED")
+        print('{"status": "passed", "tests_passed": 1}')
+    """
+    assert run(code, WRONG).status == "failed"
+
+
+def test_7_a_forged_verdict_before_a_crash(run):
+    assert run('print("passed")\nraise RuntimeError', WRONG).status == "crashed"
+
+
+FORGERIES = ["b'x'", "b'\\n'", "b'0' * 32 + b' test 1 .\\n'", "b'\\xff\\x00' * 999", "b'finished 1 .\\n'"]
+
+
+@pytest.mark.parametrize("junk", FORGERIES)
+def test_8_writing_to_every_descriptor_is_a_failure(run, junk):
+    code = f"""
+        import os
+        for fd in range(3, 1024):
+            try: os.write(fd, {junk})
+            except OSError: pass
+        def f(x): return 2
+    """
+    assert run(code, WRONG).status == "failed"
+
+
+def test_8_closing_every_descriptor_is_a_failure(run):
+    assert run("import os\nos.closerange(3, 1024)\ndef f(x): return 2", WRONG).status == "failed"
+
+
+def test_8_flooding_every_descriptor_ends(run):
+    code = """
+        import os
+        while True:
+            for fd in range(3, 20):
+                try: os.write(fd, b'y' * 60000)
+                except OSError: pass
+    """
+    assert run(code, WRONG, timeout_s=1).status == "timeout"
+
+
+def test_12_replaced_builtins_do_not_reach_the_tests(run):
+    code = """
+        def f(x): return 0
+        import builtins
+        builtins.all = builtins.abs = builtins.isinstance = builtins.len = lambda *a: True
+    """
+    verdict = run(code, "assert all([False])", "assert len([1, 2]) == 2", WRONG)
+    assert [result.passed for result in verdict.test_results] == [False, True, False]
+
+
+def test_12_builtins_replaced_during_a_test(run):
+    code = """
+        import builtins
+        def f(x):
+            builtins.isinstance = lambda *a: False
+            builtins.BaseException = int
+            1 / 0
+    """
+    assert run(code, WRONG, WRONG).status == "failed"
+
+
+def test_16_17_files_dropped_by_one_run_do_not_touch_the_next(run):
+    names = ["sitecustomize.py", "usercustomize.py", "json.py", "unittest.py", "random.py", "x.pth"]
+    run(f"""
+        for name in {names}:
+            open(name, 'w').write('import os; os._exit(0)')
+    """)
+    assert run("import json, unittest, random, os\nprint(os.listdir('.'))").stdout == "[]\n"
+
+
+def test_18_19_no_frame_or_object_of_ours_holds_another_runs_job(run):
+    run("marker = 'needle' + '-in-the-first-run'", "assert 'needle-in-the-first-run'")
+    code = """
+        import gc
+        found = [o for o in gc.get_objects() if 'needle' + '-in-the' in repr(o)[:100000]]
+        print(len(found))
+    """
+    assert int(run(code).stdout) <= 3  # its own namespace, code and frame
+
+
+@pytest.mark.parametrize(
+    "path", ["/proc/1/mem", "/proc/1/environ", "/proc/1/fd", "/proc/1/maps", "/proc/1/root", "/etc/shadow"]
+)
+def test_20_the_supervisor_cannot_be_read(run, path):
+    code = f"""
+        import os
+        try:
+            print(os.listdir('{path}') if os.path.isdir('{path}') else open('{path}', 'rb').read(1))
+        except OSError:
+            print('denied')
+    """
+    assert run(code).stdout == "denied\n"
+
+
+@pytest.mark.parametrize("pid", ["1", "2", "os.getppid()"])
+def test_21_the_supervisor_cannot_be_traced_or_signalled(run, pid):
+    code = f"""
+        import ctypes, os, signal
+        print(ctypes.CDLL(None).ptrace(16, {pid}, 0, 0), end=" ")
+        try:
+            os.kill({pid}, signal.SIGKILL)
+        except OSError as error:
+            print(type(error).__name__)
+    """
+    assert run(code).stdout in ("-1 PermissionError\n", "-1 ProcessLookupError\n")
+
+
+def test_23_trace_hooks_do_not_reach_the_tests(run):
+    code = """
+        def f(x): return 0
+        import sys
+        sys.settrace(lambda *a: (_ for _ in ()).throw(SystemExit))
+        sys.setprofile(None)
+    """
+    verdict = run(code, "assert __import__('sys').gettrace() is None", WRONG)
+    assert (verdict.status, verdict.tests_passed) == ("failed", 1)
+
+
+def test_24_asserts_cannot_be_compiled_away(run):
+    code = """
+            def f(x): return 0
+            import builtins, ast
+            old = compile
+            builtins.compile = lambda *a, **k: old('', 'x', 'exec')
+            ast.parse = None
+        """
+    assert run(code, WRONG).status == "failed"
+
+
+def test_25_swallowing_everything_does_not_outlast_the_limit(run):
+    code = """
+        while True:
+            try:
+                while True: pass
+            except BaseException: pass
+    """
+    assert run(code, timeout_s=0.5).status == "timeout"
+
+
+def test_26_ignored_signals_do_not_outlast_the_limit(run):
+    code = """
+        import signal
+        for s in set(signal.Signals) - {9, 19}: signal.signal(s, signal.SIG_IGN)
+        while True: pass
+    """
+    assert run(code, timeout_s=0.5).status == "timeout"
+
+
+def test_28_waiting_for_ever_ends_at_the_wall(run):
+    assert run("import time\ntime.sleep(1e6)", timeout_s=0.2).status == "timeout"
+
+
+def test_28_reading_stdin_for_ever_meets_its_end(run):
+    assert run("import sys\nprint(repr(sys.stdin.read()))").stdout == "''\n"
+
+
+@pytest.mark.parametrize("code", ["x = 9 ** 9 ** 9", "import re\nre.match('(a+)+b', 'a' * 40)", "sum(range(10 ** 12))"])
+def test_29_a_hang_in_c_code_is_a_timeout(run, code):
+    assert run(code, timeout_s=0.5).status == "timeout"
+
+
+def test_30_a_thread_that_outlives_the_program(run):
+    code = """
+        import threading, time
+        threading.Thread(target=time.sleep, args=(1e6,)).start()
+    """
+    assert run(code, timeout_s=0.2).status == "timeout"
+
+
+def test_31_a_daemon_does_not_survive(run):
+    code = """
+        import os, time
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                time.sleep(1e6)
+            os._exit(0)
+        os.wait()
+    """
+    assert run(code).status == "passed"
+    # the supervisor, its fork server, and the program that looks
+    assert run("import os\nprint(sum(p.isdigit() for p in os.listdir('/proc')))").stdout == "3\n"
+
+
+def test_32_a_grandchild_that_holds_stdout_does_not_hold_the_verdict(run):
+    code = "import subprocess\nsubprocess.Popen(['sleep', '1000'])\nprint('done')"
+    verdict = run(code)
+    assert (verdict.status, verdict.stdout) == ("passed", "done\n")
+    assert verdict.duration_s < 3
+
+
+def test_33_a_fork_bomb_is_contained(run):
+    assert run("import os\nwhile True: os.fork()", timeout_s=1).status in ("crashed", "timeout")
+    assert run("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", timeout_s=1).status == "timeout"
+    assert run("print(1)").status == "passed"
+
+
+def test_33_a_bomb_that_kills_whoever_would_kill_it(run):
+    code = "import os\nos.fork()\nwhile True:\n    os.fork()\n    os.kill(-1, 9)"
+    assert run(code, timeout_s=1).status in ("crashed", "timeout")
+    assert run("print(1)").status == "passed"
+
+
+def test_34_a_thread_bomb_is_contained(run):
+    code = """
+        import threading, time
+        while True: threading.Thread(target=time.sleep, args=(1e6,)).start()
+    """
+    assert run(code, timeout_s=0.5).status in ("crashed", "timeout")
+
+
+def test_35_children_count_towards_cpu_time(run):
+    code = """
+        import os, time
+        for _ in range(20):
+            if os.fork() == 0:
+                end = time.process_time() + 0.2
+                while time.process_time() < end: pass
+                os._exit(0)
+            os.wait()
+    """
+    assert run(code, timeout_s=1).status == "timeout"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = bytearray(10 ** 11)",
+        "x = []\nwhile True: x.append(bytes(10 ** 6))",
+        "import mmap\nm = mmap.mmap(-1, 1 << 30)",
+        "def f(x): return bytearray(10 ** 10)\nf(1)",
+    ],
+)
+def test_36_memory_of_one_process(run, code):
+    verdict = run(code, "assert True")
+    assert verdict.status == ("crashed" if "mmap" in code else "memory_exceeded")
+
+
+def test_36_memory_of_many_processes(run):
+    code = """
+        import os, time
+        for _ in range(8):
+            if os.fork() == 0:
+                x = b'x' * (60 << 20)
+                time.sleep(1)
+                os._exit(0)
+        for _ in range(8): os.wait()
+    """
+    assert run(code).status == "memory_exceeded"
+    assert run("print(1)").status == "passed"
+
+
+def test_37_filling_the_disk_fills_its_own_memory(run):
+    for folder in ("/tmp", "/dev/shm"):
+        code = f"""
+            for i in range(99):
+                with open(f'{folder}/{{i}}', 'wb') as file: file.write(bytes(10 << 20))
+        """
+        verdict = run(code)
+        assert verdict.status == "crashed"
+        assert "No space left" in verdict.stderr
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_38_39_endless_output_on_one_stream(run, stream):
+    assert run(f"import sys\nwhile True: sys.{stream}.write('x' * 1000)").status == "output_exceeded"
+
+
+def test_38_output_that_is_no_text(run):
+    verdict = run("""
+        import os
+        os.write(1, bytes(range(256)) + b'\\x1b[31m\\xed\\xa0\\x80')
+    """)
+    assert verdict.status == "passed"
+    assert verdict.stdout.encode()
+
+
+def test_40_a_sparse_file_and_a_million_files(run):
+    assert run("open('x', 'wb').truncate(10 ** 12)").status == "crashed"
+    assert run("for i in range(10 ** 6): open(str(i), 'w').close()").status == "crashed"
+    assert run("import os\nprint(os.listdir('.'))").stdout == "[]\n"
+
+
+def test_40_44_deep_trees_and_closed_directories_are_wiped(run):
+    code = """
+        import os
+        for i in range(2000):
+            os.mkdir('d')
+            os.chdir('d')
+            open('f', 'w').close()
+        os.chmod('.', 0)
+    """
+    assert run(code).status == "passed"
+    closed = """
+        import os
+        os.makedirs('a/b/c')
+        for d in ('a/b/c', 'a/b', 'a', '.'): os.chmod(d, 0)
+    """
+    assert run(closed).status == "passed"
+    assert run("import os\nprint(os.listdir('.'))").stdout == "[]\n"
+
+
+def test_41_42_links_pipes_and_sockets_are_wiped_not_followed(run):
+    code = """
+        import os, socket
+        os.symlink('/etc/passwd', 'a')
+        os.symlink('/', 'b')
+        os.mkfifo('c')
+        socket.socket(socket.AF_UNIX).bind('d')
+        open('e', 'w')
+        os.link('e', 'f')
+    """
+    assert run(code).status == "passed"
+    assert run("import os\nprint(os.listdir('.'), os.path.exists('/etc/passwd'))").stdout == "[] True\n"
+
+
+MARKS = {
+    "file": ("open('/tmp/mark', 'w').close()", "os.path.exists('/tmp/mark')"),
+    "shared memory": ("open('/dev/shm/mark', 'w').close()", "os.path.exists('/dev/shm/mark')"),
+    "times": ("os.utime('/tmp', (7, 7))", "os.stat('/tmp').st_mtime == 7"),
+    "attribute": ("os.setxattr('/tmp', 'user.mark', b'1')", "'user.mark' in os.listxattr('/tmp')"),
+    "mode": ("os.chmod('/dev/shm', 0o751)", "os.stat('/dev/shm').st_mode & 0o777 == 0o751"),
+    "system v": ("print(ctypes.CDLL(None).shmget(77, 4096, 0o1666))", "ctypes.CDLL(None).shmget(77, 4096, 0) >= 0"),
+    "module": ("import json; json.mark = 1", "hasattr(__import__('json'), 'mark')"),
+    "builtin": ("import builtins; builtins.mark = 1", "'mark' in dir(__builtins__)"),
+    "environment": ("os.environ['MARK'] = '1'", "'MARK' in os.environ"),
+}
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_45_46_what_one_run_leaves_the_next_does_not_see(run, mark):
+    leave, look = MARKS[mark]
+    imports = "import ctypes, os\n"
+    for _ in range(3):  # both workers
+        assert run(imports + leave).status == "passed"
+        assert run(f"{imports}assert not ({look})").status == "passed"
+
+
+@pytest.mark.parametrize(
+    "address", ["('1.1.1.1', 53)", "('169.254.169.254', 80)", "('172.17.0.1', 2375)", "('example.org', 80)"]
+)
+def test_47_there_is_no_network(run, address):
+    code = f"""
+            import socket
+            try:
+                socket.create_connection({address}, timeout=2)
+            except OSError:
+                print('denied')
+        """
+    assert run(code).stdout == "denied\n"
+
+
+def test_47_there_is_no_engine_socket(run):
+    assert (
+        run("""
+            import os
+            print([p for p in ('/var/run/docker.sock', '/run/docker.sock') if os.path.exists(p)])
+        """).stdout
+        == "[]\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "os.setuid(0)",
+        "os.chroot('/tmp')",
+        "os.setgid(0)",
+        "os.mkdir('/x')",
+        "open('/etc/passwd', 'a')",
+        "os.mknod('/tmp/n', 0o20666, 1)",
+    ],
+)
+def test_48_privileged_calls_are_denied(run, call):
+    assert run(f"import os\ntry:\n    {call}\nexcept OSError:\n    print('denied')").stdout == "denied\n"
+
+
+@pytest.mark.parametrize("call", ["mount", "unshare", "setns", "pivot_root", "keyctl"])
+def test_48_system_calls_that_change_the_walls_are_denied(run, call):
+    numbers = {"mount": 165, "unshare": 272, "setns": 308, "pivot_root": 155, "keyctl": 250}
+    code = f"""
+        import ctypes
+        libc = ctypes.CDLL(None)
+        print(libc.syscall({numbers[call]}, 0x10000000, 0, 0, 0, 0))
+    """
+    assert run(code).stdout == "-1\n"
+
+
+def test_48_there_is_no_way_to_more_rights(run):
+    code = """
+        import os, subprocess
+        print(open('/proc/self/status').read().count('CapEff:\\t0000000000000000'), os.getuid() >= 10000)
+        print(subprocess.run(['find', '/usr', '/bin', '-perm', '/6000', '-type', 'f'], capture_output=True).stdout)
+    """
+    assert run(code).stdout == "1 True\nb''\n"
+
+
+def test_48_nothing_in_the_work_directory_can_be_executed(run):
+    code = """
+        import os, shutil, subprocess
+        shutil.copy('/bin/true', 'x')
+        os.chmod('x', 0o755)
+        try:
+            subprocess.run(['./x'])
+        except PermissionError:
+            print('denied')
+    """
+    assert run(code).stdout == "denied\n"
+
+
+def test_49_a_segfault_is_a_crash_with_its_signal(run):
+    verdict = run("import ctypes\nctypes.string_at(0)", "assert True")
+    assert (verdict.status, verdict.signal) == ("crashed", 11)
+
+
+def test_49_endless_recursion_is_a_crash(run):
+    verdict = run("def f(): return f()\nf()")
+    assert verdict.status == "crashed"
+    assert "RecursionError" in verdict.stderr
+
+
+def test_50_a_patched_clock_moves_no_limit(run):
+    assert (
+        run(
+            """
+                import time
+                time.time = time.monotonic = time.process_time = lambda: 0
+                while True: pass
+            """,
+            timeout_s=0.5,
+        ).status
+        == "timeout"
+    )
+
+
+@pytest.mark.parametrize("code", ["x = 1\0", "x = '\ud800'", "(" * 5000, "x = 1\n" + "é" * 10 + "\n  y"])
+def test_54_hostile_source_is_a_compile_error(run, code):
+    assert run(code).status == "compile_error"
+
+
+def test_55_worker_pools_of_any_size_are_a_verdict(run):
+    code = """
+        from multiprocessing import Pool
+        with Pool(500) as pool: pool.map(abs, [1])
+    """
+    assert run(code, timeout_s=1).status in ("crashed", "timeout", "memory_exceeded")
+
+
+def test_an_exception_whose_text_attacks(run):
+    code = """
+        class E(Exception):
+            def __str__(self): import os; raise SystemExit(0)
+        def f(x): raise E
+    """
+    verdict = run(code, WRONG, "raise ValueError('a\\nb\\x00' + 'c' * 10000)", "raise ValueError('\\ud800')")
+    assert (verdict.status, verdict.tests_run) == ("failed", 3)
+    assert all("\n" not in result.error and len(result.error) < 500 for result in verdict.test_results)
+
+
+def test_an_exit_hook_cannot_spoil_a_pass_into_a_hang(run):
+    assert (
+        run(
+            """
+            import atexit, sys
+            atexit.register(lambda: 1 / 0)
+            sys.stdout.close()
+        """,
+            "assert True",
+        ).status
+        == "passed"
+    )

@@ -1,0 +1,186 @@
+"""The pool as a whole: order, threads, outages, and that nothing of it is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from sandbox.container import OWNER_LABEL
+from sandbox.pool import SandboxPool
+from sandbox.verdict import Job, JobError, Limits, SandboxUnavailable
+
+pytestmark = pytest.mark.engine
+
+HONEST = Job(code="def f(x): return x + 1", tests=("assert f(1) == 2",))
+SLOW = Job(code="import time\ntime.sleep(1)\nprint('done')")
+
+
+def names_of(engine, owner_pid: int) -> list[str]:
+    """Containers of this process that the engine knows, in any state."""
+    listed = engine.containers(all=True, filters={"label": "opencook"})
+    return [one["Names"][0] for one in listed if f":{owner_pid}:" in one["Labels"][OWNER_LABEL]]
+
+
+def wait_until(condition) -> bool:
+    """Whether it became true within ten seconds."""
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return bool(condition())
+
+
+def test_identity_names_image_and_supervisor(pool):
+    assert pool.image_digest.startswith("sha256:")
+    assert len(bytes.fromhex(pool.supervisor_version)) == 8
+
+
+def test_verdicts_carry_the_job_id(pool):
+    assert pool.run(Job(id="row 7", code="pass")).id == "row 7"
+
+
+def test_run_all_keeps_input_order(pool):
+    jobs = [Job(id=str(i), code=f"import time; time.sleep({0.2 if i % 5 == 0 else 0})") for i in range(15)]
+    assert [verdict.id for verdict in pool.run_all(jobs)] == [str(i) for i in range(15)]
+
+
+def test_run_all_takes_only_a_few_jobs_ahead(pool):
+    taken = []
+
+    def endless() -> Iterator[Job]:
+        while True:
+            taken.append(1)
+            yield HONEST
+
+    verdicts = pool.run_all(endless())
+    for _ in range(3):
+        assert next(verdicts).status == "passed"
+    verdicts.close()
+    assert len(taken) < 40
+
+
+def test_many_threads_share_two_workers(pool):
+    with ThreadPoolExecutor(16) as threads:
+        verdicts = list(threads.map(lambda i: pool.run(Job(id=str(i), code=f"print({i})")), range(100)))
+    assert [verdict.stdout for verdict in verdicts] == [f"{i}\n" for i in range(100)]
+
+
+def test_an_unknown_language_names_the_known(pool):
+    with pytest.raises(JobError, match="python"):
+        pool.run(Job(code="", language="cobol"))
+
+
+def test_a_missing_image_says_how_to_build_it():
+    with pytest.raises(SandboxUnavailable, match="sandbox build"):
+        SandboxPool(image="opencook-sandbox:none")
+
+
+def test_a_dead_engine_is_unavailable_with_a_fix(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    with pytest.raises(SandboxUnavailable, match="DOCKER_HOST"):
+        SandboxPool()
+
+
+def test_a_container_killed_in_mid_run_is_replaced(engine):
+    with SandboxPool(workers=1) as pool:
+        pool.run(HONEST)
+        name = pool._slots[0].container.name
+        threading.Timer(0.3, lambda: engine.kill(name)).start()
+        assert pool.run(SLOW).stdout == "done\n"
+        assert pool._slots[0].container.name != name
+
+
+def test_a_container_killed_while_idle_is_replaced(engine):
+    with SandboxPool(workers=1) as pool:
+        pool.run(HONEST)
+        engine.kill(pool._slots[0].container.name)
+        assert pool.run(HONEST).status == "passed"
+
+
+def test_containers_that_always_die_are_unavailable_never_a_verdict(engine):
+    stop = threading.Event()
+
+    def kill_each() -> None:
+        while not stop.wait(0.05):
+            container = pool._slots[0].container
+            with contextlib.suppress(Exception):  # not started yet, or dead already
+                engine.kill(container.name)
+
+    with SandboxPool(workers=1) as pool:
+        killer = threading.Thread(target=kill_each)
+        killer.start()
+        try:
+            with pytest.raises(SandboxUnavailable, match="3 containers died"):
+                pool.run(Job(code="import time\ntime.sleep(30)", limits=Limits(timeout_s=60)))
+        finally:
+            stop.set()
+            killer.join()
+
+
+@pytest.mark.parametrize("code", ["while True: pass", "import os\nif not os.fork(): __import__('time').sleep(99)"])
+def test_a_container_is_replaced_after_trouble(code):
+    with SandboxPool(workers=1) as pool:
+        pool.run(HONEST)
+        before = pool._slots[0].container.name
+        pool.run(Job(code=code, limits=Limits(timeout_s=0.3)))
+        pool.run(HONEST)
+        assert pool._slots[0].container.name != before
+
+
+def test_a_container_is_replaced_after_its_runs():
+    with SandboxPool(workers=1, recycle_after=2) as pool:
+        seen = set()
+        for _ in range(4):
+            pool.run(HONEST)
+            seen.add(pool._slots[0].container and pool._slots[0].container.name)
+        assert len(seen - {None}) == 2
+
+
+def test_a_closed_pool_leaves_no_container_and_refuses_jobs(engine):
+    with SandboxPool(workers=2) as pool:
+        list(pool.run_all([HONEST] * 4))
+        mine = {f"/{slot.container.name}" for slot in pool._slots if slot.container}
+    assert mine
+    assert wait_until(lambda: not mine & set(names_of(engine, os.getpid())))
+    with pytest.raises(SandboxUnavailable, match="closed"):
+        pool.run(HONEST)
+
+
+def test_closing_ends_a_run_under_way():
+    with SandboxPool(workers=1) as pool, ThreadPoolExecutor(1) as threads:
+        pool.run(HONEST)
+        future = threads.submit(pool.run, Job(code="import time\ntime.sleep(60)", limits=Limits(timeout_s=60)))
+        time.sleep(0.3)
+        pool.close()
+        with pytest.raises(SandboxUnavailable, match="closed"):
+            future.result(timeout=10)
+
+
+def test_a_killed_host_process_leaves_no_container(engine):
+    program = (
+        "from sandbox.pool import SandboxPool\nfrom sandbox.verdict import Job\npool = SandboxPool(workers=1)\n"
+        "pool.run(Job(code='1'))\nprint('ready', flush=True)\npool.run(Job(code='import time; time.sleep(60)'))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as host:
+        assert host.stdout is not None
+        assert host.stdout.readline() == b"ready\n"
+        assert names_of(engine, host.pid)
+        host.send_signal(signal.SIGKILL)
+    assert wait_until(lambda: not names_of(engine, host.pid))
+
+
+def test_the_limits_are_proven_inside_the_container():
+    with SandboxPool(workers=1) as pool:
+        pool.run(HONEST)
+        facts = pool._slots[0].container.facts
+    assert facts["interfaces"] == ["lo"]
+    assert facts["read_only_root"]
+    assert facts["max_tasks"] == "128"
