@@ -1,0 +1,110 @@
+"""MinHash-LSH against true Jaccard, computed on token windows."""
+
+import random
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from synth.curate.near import PRESETS, NearIndex, Twin, find_near_duplicates, rows_for
+from synth.curate.shingles import jaccard, shingle_set
+
+BASES = [path.read_text(encoding="utf-8")[:4000] for path in sorted(Path(re.__file__).parent.parent.glob("*.py"))[:60]]
+
+
+def edited(text: str, share: float, rng: random.Random) -> str:
+    """`text` with about that share of its lines replaced."""
+    return "\n".join(f"new {rng.random()}" if rng.random() < share else line for line in text.split("\n"))
+
+
+@pytest.fixture(scope="module")
+def corpus() -> list[str]:
+    rng = random.Random(7)
+    texts = [edited(base, share, rng) for base in BASES for share in (0, 0.02, 0.05, 0.1, 0.3)]
+    rng.shuffle(texts)
+    return [*texts, "", "a b", "a b", " ", "你好世界", "你好世界"]
+
+
+def greedy(texts: list[str], threshold: float) -> list[Twin | None]:
+    """The answer by comparing every pair."""
+    sets = [shingle_set(text) for text in texts]
+    twins: list[Twin | None] = []
+    for i in range(len(texts)):
+        scored = [(jaccard(sets[i], sets[j]), -j) for j in range(i) if twins[j] is None]
+        best = max(scored, default=(0.0, 0))
+        twins.append(Twin(-best[1], best[0]) if best[0] >= threshold else None)
+    return twins
+
+
+def test_batch_and_row_by_row_agree(corpus: list[str]) -> None:
+    index = NearIndex()
+    assert [index.add(text) for text in corpus] == find_near_duplicates(corpus)
+
+
+def test_batches_of_any_size_agree(corpus: list[str]) -> None:
+    index = NearIndex()
+    answers = [twin for begin in range(0, len(corpus), 7) for twin in index.add_many(corpus[begin : begin + 7])]
+    assert answers == find_near_duplicates(corpus)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.9])
+def test_nearly_every_true_twin_is_found(corpus: list[str], threshold: float) -> None:
+    truth, found = greedy(corpus, threshold), find_near_duplicates(corpus, threshold=threshold)
+    wanted = [i for i, twin in enumerate(truth) if twin is not None]
+    assert sum(found[i] is not None for i in wanted) >= 0.95 * len(wanted)
+
+
+def test_every_twin_has_the_similarity_it_claims(corpus: list[str]) -> None:
+    for i, twin in enumerate(find_near_duplicates(corpus)):
+        if twin is not None:
+            true = jaccard(shingle_set(corpus[i]), shingle_set(corpus[twin.index]))
+            assert twin.jaccard == true >= 0.7
+
+
+def test_twins_are_earlier_survivors(corpus: list[str]) -> None:
+    twins = find_near_duplicates(corpus)
+    assert all(twin is None or (twin.index < i and twins[twin.index] is None) for i, twin in enumerate(twins))
+
+
+def test_survivors_have_no_twin_left(corpus: list[str]) -> None:
+    survivors = [text for text, twin in zip(corpus, find_near_duplicates(corpus), strict=True) if twin is None]
+    assert find_near_duplicates(survivors) == [None] * len(survivors)
+
+
+@pytest.mark.parametrize("text", ["", " ", "a", "a b c d", "def f(): pass", "求最大值", "\ud800"])
+def test_a_repeated_text_is_its_own_twin_however_short(text: str) -> None:
+    assert find_near_duplicates([text, "something else entirely", text]) == [None, None, Twin(0, 1.0)]
+
+
+def test_no_texts_have_no_twins() -> None:
+    assert find_near_duplicates([]) == []
+
+
+def test_opencoder_preset_finds_only_near_identity(corpus: list[str]) -> None:
+    found = [twin for twin in find_near_duplicates(corpus, preset="opencoder") if twin is not None]
+    assert 0 < len(found) < sum(twin is not None for twin in find_near_duplicates(corpus))
+
+
+@pytest.mark.parametrize(("threshold", "rows"), [(0.5, 4), (0.7, 8), (0.8, 8), (0.9, 16), (1.0, 256), (0.01, 1)])
+def test_bands_follow_the_threshold(threshold: float, rows: int) -> None:
+    assert rows_for(threshold, PRESETS["default"].num_perm) == rows
+
+
+@pytest.mark.parametrize("threshold", [0, -1, 1.01, float("nan")])
+def test_impossible_thresholds_are_refused(threshold: float) -> None:
+    with pytest.raises(ValueError, match=r"threshold must be in \(0, 1\]"):
+        NearIndex(threshold=threshold)
+
+
+def test_an_unknown_preset_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="known: default, opencoder"):
+        find_near_duplicates(["a"], preset="fast")
+
+
+def test_unrelated_files_are_not_twins() -> None:
+    twins = find_near_duplicates(BASES)
+    pairs = [
+        (a, b) for a, b in combinations(range(len(BASES)), 2) if jaccard(*map(shingle_set, (BASES[a], BASES[b]))) >= 0.7
+    ]
+    assert sum(twin is not None for twin in twins) <= len(pairs)
