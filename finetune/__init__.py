@@ -1,0 +1,1 @@
+"""Supervised fine-tuning in declared stages on TRL: exports in, chat models out."""
