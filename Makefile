@@ -24,7 +24,7 @@ check: $(VENV)/.ready-all
 	$(BIN)/mypy
 
 engine:
-	@sh sandbox/images/engine.sh start $(ENGINE_PID)
+	@sh sandbox/images/engine.sh $(ENGINE_PID)
 
 image: engine $(VENV)/.ready-demo
 	@$(BIN)/sandbox build

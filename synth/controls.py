@@ -72,6 +72,29 @@ def structure(code: str) -> str:
     return ast.dump(tree)
 
 
+def is_tidy(code: str, entry_point: str) -> bool:
+    """Whether `code` is the function and what it needs: no example calls, no printing, no definition left unused."""
+    tree = _parse(code)
+    if tree is None:
+        return False
+    definitions: dict[str, ast.stmt] = {}
+    for number, node in enumerate(tree.body):
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            definitions[node.name] = node
+        elif not isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign):
+            is_docstring = number == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            if not is_docstring:
+                return False
+    reached: set[str] = set()
+    waiting = [entry_point]
+    while waiting:
+        name = waiting.pop()
+        if name in definitions and name not in reached:
+            reached.add(name)
+            waiting += [node.id for node in ast.walk(definitions[name]) if isinstance(node, ast.Name)]
+    return reached == set(definitions)
+
+
 def stub(name: str) -> str:
     """A solution that does nothing: tests that it passes prove nothing."""
     return f"def {name}(*args, **kwargs):\n    return None\n"

@@ -69,14 +69,13 @@ async def open_teacher(spec: Spec, *, concurrency: int, price: Price | None, log
         async with await _connect(spec, concurrency, price) as teacher:
             yield teacher
         return
-    from synth import launch
+    from synth.launch import find_embedded_model, launch_local, launch_vllm
 
-    log.parent.mkdir(parents=True, exist_ok=True)
     if spec.kind == "local":
-        model = Path(spec.model) if spec.model else launch.find_embedded_model()
-        started, name = launch.launch_local(model, slots=concurrency, log=log), model.stem
+        model = Path(spec.model) if spec.model else find_embedded_model()
+        started, name = launch_local(model, slots=concurrency, log=log), model.stem
     else:
-        started, name = launch.launch_vllm(spec.model, log=log), spec.model
+        started, name = launch_vllm(spec.model, log=log), spec.model
     with started as endpoint:
         async with Teacher(
             name=f"{spec.kind}:{name}",

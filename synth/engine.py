@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,9 +21,6 @@ from synth.steps import Kitchen, LimitReached, Row
 
 LOOKAHEAD = 4
 """Rows begun or finished out of order, as a multiple of the rows cooked at once: bounds memory behind a slow row."""
-
-SPECULATION = 4
-"""Rows cooked at once for each row still wanted: few enough that a finished run has not paid for many rows too many."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +35,15 @@ class Batch:
     unfinished: int = 0
     stopped_by: str = ""
     """The limit that was reached, in words; empty when seeds or wanted rows were the end."""
+
+    def seeds_for(self, rows: int | None) -> int:
+        """Seeds that should be enough for what is still wanted of `rows`, at the yield seen so far.
+
+        The first guess is that all are kept, so a run begins few rows too many and pays for little that it drops.
+        """
+        if rows is None:
+            return sys.maxsize
+        return math.ceil((rows - self.num_kept) * (self.seeds + 1) / (self.num_kept + 1))
 
     @property
     def kept(self) -> list[Sample]:
@@ -70,8 +78,8 @@ async def cook(
     try:
         while True:
             running = sum(not task.done() for task in window)
-            most = at_once if rows is None else min(at_once, SPECULATION * (rows - batch.num_kept))
-            while not exhausted and not batch.stopped_by and running < most and len(window) < LOOKAHEAD * at_once:
+            most = min(LOOKAHEAD * at_once, batch.seeds_for(rows))
+            while not exhausted and not batch.stopped_by and running < at_once and len(window) < most:
                 seed = next(seeds, None)
                 if seed is None:
                     exhausted = True

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.curate.decontaminate import Decontaminator, load_benchmark
+from synth.curate.exact import ExactIndex
 from synth.curate.near import NearIndex
 from synth.endpoints import Spec, open_teacher
 from synth.engine import Batch, cook
@@ -62,22 +63,27 @@ class Order:
 
 
 class Curator:
-    """Drops contaminated rows and near duplicates, in seed order: the first of two twins stays."""
+    """Drops contaminated rows and duplicates, in seed order: the first of two twins stays."""
 
     def __init__(self) -> None:
         self._decontaminator = Decontaminator([load_benchmark("humaneval")])
-        self._index = NearIndex()
+        self._exact = ExactIndex()
+        self._near = NearIndex()
         self._ids: list[str] = []
+        """Of every row that the indexes were shown, kept or not: their answers count in those."""
 
     def admit(self, sample: Sample) -> Sample:
         """The row, dropped if it must be."""
         hit = self._decontaminator.find(sample.instruction, sample.response, *sample.tests)
         if hit is not None:
             return sample.drop(f"decontaminate.{hit.rule}", f"{hit.task}: {hit.text}")
-        twin = self._index.add(f"{sample.instruction}\n{sample.response}")
+        text = f"{sample.instruction}\n{sample.response}"
+        self._ids.append(sample.id)
+        same, twin = self._exact.add(text), self._near.add(text)
+        if same is not None:
+            return sample.drop("dedup.exact", f"the same as {self._ids[same]}")
         if twin is not None:
             return sample.drop("dedup.near", f"Jaccard {twin.jaccard:.2f} with {self._ids[twin.index]}")
-        self._ids.append(sample.id)
         return sample
 
 
@@ -237,7 +243,8 @@ def _write(
     """Everything a finished run leaves, the manifest last: it vouches for the rest."""
     funnel = batch.funnel
     write_samples(folder.samples, batch.samples)
-    write_export(folder.export, batch.kept, recipe=recipe.name, about=recipe.file.about, funnel=funnel)
+    about = recipe.file.about
+    write_export(folder.export, batch.kept, recipe=recipe.name, about=about, funnel=funnel)
     write_report(folder.report, batch.samples, funnel, facts)
     folder.write_manifest(manifest(order, recipe, batch, facts) | {"skipped": dict(skipped)})
 

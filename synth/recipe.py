@@ -51,7 +51,7 @@ class Recipe:
             lstrip_blocks=True,
             autoescape=False,
         )
-        self.environment.filters["overlap"] = words.overlap
+        self.environment.filters |= {"near": words.near, "altered": words.altered}
         self.environment.tests["code"] = words.has_code
         self._check_steps(self.file.steps, set(BUILT_IN))
         if not isinstance(self.file.steps[-1], Emit):

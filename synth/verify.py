@@ -117,7 +117,7 @@ class Verifier:
         evidence: Evidence,
         instruction: str,
     ) -> Verified | Rejected:
-        """The first candidate that passes every test, having made sure that the tests and it are honest."""
+        """The first candidate that passes every test, a tidy one if there is; tests and candidate pass their controls."""
         kept = await self._telling(tests, entry_point)
         hidden = [test for test in kept if not _is_shown(test, instruction)]
         if len(kept) < self._step.min_tests or (evidence == "seed" and len(hidden) < self._step.min_tests):
@@ -125,6 +125,7 @@ class Verifier:
             return Rejected(reason=rule, detail=f"{len(kept)} of {len(tests)} tests tell, {len(hidden)} of them unseen")
         verdicts = await asyncio.gather(*(self._run(candidate.code, kept) for candidate in candidates))
         passed = [i for i, verdict in enumerate(verdicts) if verdict.status == "passed"]
+        passed.sort(key=lambda i: not controls.is_tidy(candidates[i].code, entry_point))
         best = passed[0] if passed else max(range(len(verdicts)), key=lambda i: (verdicts[i].tests_passed, -i))
         check = _check(verdicts[best], kept, len(candidates), len(passed))
         if not passed:
@@ -134,6 +135,10 @@ class Verifier:
         bad = await self._tampered(candidates[best], kept)
         if bad:
             return Rejected(reason="verify.tampered", detail=f"also passes {bad}", check=check)
+        if not controls.is_tidy(candidates[best].code, entry_point):
+            return Rejected(
+                reason="verify.untidy", detail="it has statements or definitions that nothing uses", check=check
+            )
         return Verified(
             solution=candidates[best], entry_point=entry_point, tests=tuple(kept), evidence=evidence, check=check
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synth.controls import called, corrupted, entry_point, is_literal, structure, stub
+from synth.controls import called, corrupted, entry_point, is_literal, is_tidy, structure, stub
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,29 @@ def test_stub_takes_anything_and_gives_nothing() -> None:
     namespace: dict[str, object] = {}
     exec(stub("f"), namespace)
     assert namespace["f"](1, *[2], k=3) is None  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(): return 1",
+        "import re\nLIMIT = 3\ndef helper(): return LIMIT\ndef f(): return helper()",
+        '"""Doc."""\nclass Node: pass\ndef f(): return Node()',
+    ],
+)
+def test_function_with_all_it_needs_and_nothing_else_is_tidy(code: str) -> None:
+    assert is_tidy(code, "f")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(): return 1\nprint(f())",
+        "def f(): return 1\ndef main(): f()",
+        "def f(): return 1\nif __name__ == '__main__':\n    f()",
+        "def f(): return 1\nassert f() == 1",
+        "def f(:",
+    ],
+)
+def test_example_calls_and_unused_definitions_are_untidy(code: str) -> None:
+    assert not is_tidy(code, "f")

@@ -123,4 +123,10 @@ def test_raised_limit_goes_on_without_asking_again(tmp_path: Path) -> None:
 def test_seeds_are_drawn_as_they_are_needed(tmp_path: Path) -> None:
     batch, script = run(tmp_path, slow_when_even, rows=1, num_seeds=10**9)
     assert batch.funnel.seeds == 1
-    assert len(script.received) <= 16
+    assert len(script.received) == 1
+
+
+def test_run_pays_for_few_rows_beyond_the_wanted_ones(tmp_path: Path) -> None:
+    batch, script = run(tmp_path, lambda body: "no" if number(body) % 2 else "yes", rows=20, num_seeds=1000, at_once=16)
+    assert batch.funnel.seeds == 39
+    assert len(script.received) <= 39 + 16

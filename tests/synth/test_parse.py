@@ -45,13 +45,16 @@ def test_fence_inside_a_docstring_of_tildes_does_not_end_the_block() -> None:
     assert read_code(f"~~~python\n{code}\n~~~").code == code
 
 
+def test_end_of_the_completion_closes_a_fence() -> None:
+    assert read_code(f"Sure.\n```python\n{ADD}\n").code == ADD
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("I cannot do that.", "parse.no_code"),
         ("```python\ndef add(a, b:\n```", "parse.syntax"),
         ("```python\n```", "parse.syntax"),
-        (f"```python\n{ADD}", "parse.no_code"),
         (f"```python\n{ADD}\n```", "parse.no_entry_point"),
     ],
 )

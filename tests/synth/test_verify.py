@@ -96,6 +96,12 @@ def test_all_vacuous_tests_have_their_own_reason(verify: Verify) -> None:
     assert rejected(verify(BARE, [silent], proposed=proposed, evidence=["self"])).reason == "verify.vacuous"
 
 
+def test_tidy_solution_is_preferred_and_an_untidy_one_dropped(verify: Verify) -> None:
+    untidy = RIGHT + "\nprint(double(1))"
+    assert accepted(verify(SEED, [untidy, ALSO_RIGHT])).solution.code == ALSO_RIGHT
+    assert rejected(verify(SEED, [untidy])).reason == "verify.untidy"
+
+
 def test_value_that_equals_everything_is_tampering(verify: Verify) -> None:
     liar = "class Any:\n    def __eq__(self, other): return True\ndef double(n):\n    return Any()"
     assert rejected(verify(SEED, [liar])).reason == "verify.tampered"

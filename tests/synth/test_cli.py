@@ -1,0 +1,186 @@
+"""Bad input at the command line: one line that says where, what and what to do; the right exit code; nothing spent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from scripted import Scripted, serve
+
+from synth.recipe import bundled_recipes
+
+SYNTH = Path(sys.executable).with_name("synth")
+RECIPE = """
+about: Prose only.
+seeds: seeds.jsonl
+steps:
+  - ask: {template: t.j2, as: a}
+  - emit: {instruction: "{{ seed.text }}", response: "{{ a }}"}
+"""
+
+
+def synth(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    return subprocess.run(
+        [SYNTH, *arguments], cwd=cwd, env={**clean, **environment}, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a recipe that needs no sandbox, and three seeds."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "recipe.yaml").write_text(RECIPE)
+    (tmp_path / "mine" / "t.j2").write_text("Say something about {{ seed.text }}.")
+    (tmp_path / "seeds.jsonl").write_text('{"text": "apples and more"}\n{"text": "pears"}\n{"text": "plums in jam"}\n')
+    return tmp_path
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Scripted]:
+    with serve(Scripted(lambda body: f"About {body['messages'][-1]['content']}")) as script:
+        yield script
+
+
+def refused(done: subprocess.CompletedProcess[str], said: str, code: int = 1) -> None:
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == code, done.stderr
+    assert said in lines[-1], done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_recipe_without_a_run_step_needs_no_engine(place: Path, endpoint: Scripted) -> None:
+    done = synth("generate", "--recipe", "mine", "--base-url", endpoint.base_url, cwd=place, DOCKER_HOST="unix:///none")
+    assert done.returncode == 0, done.stderr
+    assert (place / "runs" / "mine" / "export").is_dir()
+
+
+def test_environment_names_the_endpoint(place: Path, endpoint: Scripted) -> None:
+    assert synth("generate", "--recipe", "mine", cwd=place, OPENAI_BASE_URL=endpoint.base_url).returncode == 0
+    assert len(endpoint.received) == 3
+
+
+def test_unknown_recipe(place: Path) -> None:
+    refused(synth("generate", "--recipe", "educationl", cwd=place), "did you mean educational?")
+
+
+def test_unknown_key_in_a_recipe(place: Path) -> None:
+    (place / "mine" / "recipe.yaml").write_text(RECIPE.replace("template:", "tempalte:"))
+    refused(synth("generate", "--recipe", "mine", cwd=place), "did you mean template?")
+
+
+def test_template_with_a_missing_variable(place: Path) -> None:
+    (place / "mine" / "t.j2").write_text("{{ sed.text }}")
+    refused(synth("generate", "--recipe", "mine", cwd=place), "mine/t.j2: no step before it sets `sed`")
+
+
+def test_template_with_a_missing_attribute(place: Path, endpoint: Scripted) -> None:
+    (place / "mine" / "t.j2").write_text("{{ seed.txt }}")
+    refused(synth("generate", "--recipe", "mine", "--base-url", endpoint.base_url, cwd=place), "mine/t.j2: ")
+    assert endpoint.received == []
+
+
+def test_unreachable_endpoint(place: Path) -> None:
+    done = synth(
+        "generate", "--recipe", "mine", "--teacher", "openai:x", "--base-url", "http://127.0.0.1:9/v1", cwd=place
+    )
+    refused(done, "http://127.0.0.1:9/v1: nothing answers")
+
+
+def test_wrong_model_name(place: Path, endpoint: Scripted) -> None:
+    flags = ("--base-url", endpoint.base_url, "--teacher", "openai:scriptd")
+    refused(
+        synth("generate", "--recipe", "mine", *flags, cwd=place), "no model 'scriptd' there; did you mean scripted?"
+    )
+
+
+def test_several_models_and_none_named(place: Path) -> None:
+    with serve(Scripted(lambda _: "x", models=["a", "b"])) as script:
+        done = synth("generate", "--recipe", "mine", "--base-url", script.base_url, cwd=place)
+    refused(done, "say which model with --teacher openai:MODEL; it lists a, b")
+
+
+def test_refused_key(place: Path) -> None:
+    with serve(Scripted(lambda _: (401, {"error": {"message": "Incorrect API key"}}))) as script:
+        refused(synth("generate", "--recipe", "mine", "--base-url", script.base_url, cwd=place), "set OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize("seeds", ["nowhere.jsonl", "doctest:no_such_package_here", "empty.jsonl"])
+def test_seeds_that_are_not_there(place: Path, endpoint: Scripted, seeds: str) -> None:
+    (place / "empty.jsonl").write_text("")
+    done = synth("generate", "--recipe", "mine", "--seeds", seeds, "--base-url", endpoint.base_url, cwd=place)
+    refused(done, seeds.removeprefix("doctest:"))
+    assert endpoint.received == []
+
+
+def test_unreadable_run_folder(place: Path, endpoint: Scripted) -> None:
+    (place / "run").mkdir()
+    (place / "run" / "ledger.sqlite").write_text("this is no database" * 100)
+    flags = ("--base-url", endpoint.base_url, "--out", "run")
+    refused(synth("generate", "--recipe", "mine", *flags, cwd=place), "run/ledger.sqlite: cannot be used as a ledger")
+
+
+def test_run_folder_that_is_a_file(place: Path, endpoint: Scripted) -> None:
+    flags = ("--base-url", endpoint.base_url, "--out", "seeds.jsonl")
+    refused(synth("generate", "--recipe", "mine", *flags, cwd=place), "seeds.jsonl")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists() or os.geteuid() != 0, reason="needs root, to mount a tiny disk")
+def test_disk_that_fills_up_stops_in_one_line_and_the_run_goes_on_elsewhere(place: Path) -> None:
+    disk = place / "tiny"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with serve(Scripted(lambda _: "long " * 40_000)) as script:
+            flags = ("--base-url", script.base_url, "--out", "tiny/run", "--concurrency", "1")
+            refused(synth("generate", "--recipe", "mine", *flags, cwd=place), "disk is full; free some space")
+            subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+            done = synth("generate", "--recipe", "mine", *flags, cwd=place)
+        assert done.returncode == 0, done.stderr
+        assert max(script.delivered.values()) <= 2, "at most the call that met the full disk is asked again"
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_bad_usage_exits_with_2(place: Path) -> None:
+    refused(synth("generate", "--recipe", "mine", "--rows", "0", cwd=place), "--rows", code=2)
+    refused(synth("generate", "--recipe", "mine", "--max-cost", "1", cwd=place), "--max-cost needs --price", code=2)
+    refused(synth("generate", cwd=place), "--recipe", code=2)
+
+
+def test_call_limit_is_told_and_raised(place: Path, endpoint: Scripted) -> None:
+    flags = ("--base-url", endpoint.base_url, "--concurrency", "1")
+    first = synth("generate", "--recipe", "mine", *flags, "--max-calls", "2", cwd=place)
+    assert first.returncode == 0
+    assert "--max-calls 2 is used up" in first.stderr
+    assert synth("generate", "--recipe", "mine", *flags, cwd=place).returncode == 0
+    assert len(endpoint.received) == 3
+
+
+def test_cost_limit_stops_the_spending(place: Path, endpoint: Scripted) -> None:
+    flags = ("--base-url", endpoint.base_url, "--concurrency", "1", "--price", "1000000,0", "--max-cost", "10")
+    assert synth("generate", "--recipe", "mine", *flags, cwd=place).returncode == 0
+    assert len(endpoint.received) == 2  # 7 tokens at a dollar each: the second call passes ten dollars
+
+
+def test_explaining_a_row_that_is_not_there(place: Path, endpoint: Scripted) -> None:
+    assert synth("generate", "--recipe", "mine", "--base-url", endpoint.base_url, cwd=place).returncode == 0
+    refused(synth("explain", "zzz", cwd=place), "no row 'zzz'")
+
+
+def test_status_where_no_run_is(tmp_path: Path) -> None:
+    refused(synth("status", cwd=tmp_path), "no run there yet")
+
+
+def test_recipes_are_listed_shown_and_checked(tmp_path: Path) -> None:
+    listed = synth("recipes", "list", cwd=tmp_path).stdout
+    assert all(name in listed for name in bundled_recipes())
+    assert "ask" in synth("recipes", "show", "educational", cwd=tmp_path).stdout
+    assert synth("recipes", "check", "educational", cwd=tmp_path).returncode == 0
+    refused(synth("recipes", "check", "nope", cwd=tmp_path), "neither a recipe nor a folder")
