@@ -117,7 +117,7 @@ class Verifier:
         evidence: Evidence,
         instruction: str,
     ) -> Verified | Rejected:
-        """The first candidate that passes every test, a tidy one if there is; tests and candidate pass their controls."""
+        """The first candidate that passes every test, a tidy one if there is; it and the tests stand their controls."""
         kept = await self._telling(tests, entry_point)
         hidden = [test for test in kept if not _is_shown(test, instruction)]
         if len(kept) < self._step.min_tests or (evidence == "seed" and len(hidden) < self._step.min_tests):

@@ -2,7 +2,7 @@
 
 A reworded text is compared with what it was made from, word by word. Measured with the embedded teacher on rewordings
 of docstrings: faithful ones had `near` of 0.89 and more and nothing in `altered`; most of the misleading ones had
-`near` of 0.84 and less, and the rest had lost a word, such as the `or 0` of `the number stored, or 0 if it is not there`.
+`near` of 0.84 and less, and the rest had lost a word, such as the `or 0` of `..., or 0 if it is not there`.
 A bigger teacher rewords freely: it needs a judge instead.
 """
 

@@ -53,7 +53,17 @@ if [ -n "$missing" ]; then
         { say "apt-get install$missing failed; see $log"; exit 1; }
 fi
 
-if answers; then exit 0; fi # the package may have started it
+if [ -d /run/systemd/system ]; then
+    say "starting docker.service"
+    systemctl start docker >>"$log" 2>&1 || { say "systemctl start docker failed; see journalctl -u docker"; exit 1; }
+fi
+if answers; then exit 0; fi
+
+# A dockerd that was killed leaves pid files behind, and refuses to start while another process has such a number.
+for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+    [ -f "$file" ] || continue
+    case "$(cat "/proc/$(cat "$file")/comm" 2>/dev/null)" in dockerd | containerd) ;; *) rm -f "$file" ;; esac
+done
 
 say "starting dockerd"
 setsid dockerd >>"$log" 2>&1 </dev/null &

@@ -1,4 +1,4 @@
-"""One pool for all engine tests, and the short way to run a program in it."""
+"""The engine's own client, and the short way to run a program in the session's pool."""
 
 from __future__ import annotations
 
@@ -11,20 +11,9 @@ import pytest
 
 from sandbox.image import connect
 from sandbox.pool import SandboxPool
-from sandbox.verdict import Job, Limits, SandboxUnavailable, Verdict
+from sandbox.verdict import Job, Limits, Verdict
 
 Run = Callable[..., Verdict]
-
-
-@pytest.fixture(scope="session")
-def pool() -> Iterator[SandboxPool]:
-    """Two workers. Skips where no engine or image answers."""
-    try:
-        pool = SandboxPool(workers=2)
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
-    with pool:
-        yield pool
 
 
 @pytest.fixture
