@@ -19,6 +19,11 @@ def called(test: str) -> ast.Call | None:
     return left if isinstance(left, ast.Call) and isinstance(left.func, ast.Name) else None
 
 
+def assertion(call: str, value: str) -> str:
+    """The test that `call` gives `value`, both as source text."""
+    return f"assert {call} {'is' if value in ('True', 'False', 'None') else '=='} {value}"
+
+
 def corrupted(test: str) -> str | None:
     """The test with its expected value changed to another of the same type; `None` where no literal is compared.
 

@@ -30,6 +30,8 @@ MARKER = re.compile(r"^=== (system|user|assistant) ===$", re.M)
 BUILT_IN = frozenset({"seed", "locale", "judge"})
 """Variables every template has: the seed, the row's human language, and whether a judge is configured."""
 LOCALES = ("en", "zh")
+MAX_DETAIL = 300
+"""Characters of a drop's detail: a line to recognise it by; the ledger has the whole."""
 
 
 class Recipe:
@@ -118,6 +120,12 @@ class Recipe:
             return bool(self.environment.compile_expression(condition, undefined_to_none=False)(**variables))
         except (jinja2.TemplateError, TypeError, ValueError) as error:
             raise RecipeError(f"{self._where}: condition `{condition}` fails: {error}") from None
+
+    def reasons(self, condition: str, variables: Mapping[str, Any]) -> str:
+        """The values that a condition looked at, on one line."""
+        looked_at = sorted(self._variables_of_text("{{ " + condition + " }}") - BUILT_IN)
+        shown = ", ".join(f"{name} = {variables[name]!r}" for name in looked_at if variables[name] is not None)
+        return shown if len(shown) <= MAX_DETAIL else shown[: MAX_DETAIL - 3] + "..."
 
     @functools.cached_property
     def fingerprints(self) -> dict[str, str]:

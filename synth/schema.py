@@ -122,6 +122,8 @@ class Run(Step):
     """The variable with the teacher's tests (may be `none` where the seed has its own)."""
     evidence: tuple[Evidence, ...] = ("seed", "agreement", "self")
     min_tests: Annotated[int, Field(ge=1)] = 3
+    more_tests: Annotated[int, Field(ge=0, le=200)] = 12
+    """How many mutated inputs to add to a seed's examples; the seed's code says what comes out."""
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     memory_mb: Annotated[int, Field(ge=64)] = 512
 

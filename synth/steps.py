@@ -127,7 +127,7 @@ class Row:
                 await self._ask(step)
             case Keep():
                 if not self._recipe.holds(step.condition, self._variables):
-                    raise Dropped(step.drop, f"not {step.condition}")
+                    raise Dropped(step.drop, self._recipe.reasons(step.condition, self._variables))
             case Draw():
                 self._draw(step)
             case Write():

@@ -5,7 +5,7 @@ least two, give it. `self`: the teacher's own tests judge. The strongest kind th
 examples and no candidate passes them, weaker evidence is not asked. In every mode a stub with an empty body must fail
 the kept tests (`verify.vacuous`), and the solution must fail tests with corrupted expected values (`verify.tampered`).
 
-Not covered: searching for more inputs by mutation.
+Not covered: inputs that mutation of the examples does not reach.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits, Verdict
 from synth import controls
 from synth.ledger import Ledger
+from synth.mutate import mutated_calls
 from synth.parse import Solution
 from synth.sample import Check, Evidence, TestOutcome
 from synth.schema import Run
@@ -93,10 +94,11 @@ class Verifier:
             gold = await self._run(seed.code, seed.tests)
             if gold.status != "passed":  # the code's own documentation is wrong about it, or it needs another Python
                 return Rejected(reason="seed.broken", detail=_first_failure(_check(gold, seed.tests, 1, 0), gold))
-            outcome = await self._judge(candidates, seed.tests, seed.entry_point, "seed", instruction)
+            tests = [*seed.tests, *await self._more_tests(seed)]
+            outcome = await self._judge(candidates, tests, seed.entry_point, "seed", instruction)
             if isinstance(outcome, Rejected) and "seed_code" in wanted:
                 own = Solution(code=seed.code, functions=(seed.entry_point,))
-                return await self._judge([own], seed.tests, seed.entry_point, "seed_code", instruction)
+                return await self._judge([own], tests, seed.entry_point, "seed_code", instruction)
             return outcome
         entry_point = controls.entry_point(proposed, [name for c in candidates for name in c.functions])
         if not entry_point:
@@ -143,6 +145,14 @@ class Verifier:
             solution=candidates[best], entry_point=entry_point, tests=tuple(kept), evidence=evidence, check=check
         )
 
+    async def _more_tests(self, seed: Seed) -> list[str]:
+        """Tests on mutated inputs, with the seed's own code as the oracle; inputs that it refuses are left out."""
+        calls = mutated_calls(seed.tests, self._step.more_tests)
+        outputs = await self._outputs(seed.code, calls) if calls else []
+        return [
+            controls.assertion(call, value) for call, value in zip(calls, outputs, strict=True) if value is not None
+        ]
+
     async def _telling(self, tests: Sequence[str], entry_point: str) -> list[str]:
         """The tests that a stub fails."""
         if not tests:
@@ -174,7 +184,7 @@ class Verifier:
             outputs = Counter(value for column in columns if (value := column[position]) is not None)
             value, votes = outputs.most_common(1)[0] if outputs else ("", 0)
             if votes >= max(2, len(distinct) // 2 + 1):
-                agreed.append(f"assert {text} == {value}")
+                agreed.append(controls.assertion(text, value))
         return agreed
 
     async def _outputs(self, code: str, inputs: Sequence[str]) -> list[str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synth.controls import called, corrupted, entry_point, is_literal, is_tidy, structure, stub
+from synth.controls import assertion, called, corrupted, entry_point, is_literal, is_tidy, structure, stub
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,11 @@ def test_corrupted_test_expects_another_value_of_the_same_type(test: str, twin: 
 @pytest.mark.parametrize("test", ["assert f(1)", "assert f(1) == g(2)", "assert f(1) < 2", "print(1)", "assert (", ""])
 def test_nothing_to_corrupt_is_said(test: str) -> None:
     assert corrupted(test) is None
+
+
+def test_assertion_compares_singletons_by_identity_and_the_rest_by_value() -> None:
+    assert assertion("f(1)", "True") == "assert f(1) is True"
+    assert assertion("f(1)", "1") == "assert f(1) == 1"
 
 
 def test_call_is_found_only_where_its_value_is_compared() -> None:

@@ -33,7 +33,7 @@ def verify(pool: SandboxPool, tmp_path: Path) -> Verify:
     def run(
         seed: Seed, codes: list[str], proposed: tuple[str, ...] = (), instruction: str = "", **settings: object
     ) -> Verified | Rejected:
-        step = Run(**settings)  # type: ignore[arg-type]
+        step = Run(**{"more_tests": 0, **settings})  # type: ignore[arg-type]
         candidates = [Solution(code=code, functions=("double",)) for code in codes]
         with Ledger(tmp_path) as ledger, ThreadPoolExecutor(2) as threads:
             verifier = Verifier(step, Runner(pool, ledger, threads), [])
@@ -63,6 +63,26 @@ def test_seed_examples_alone_decide_where_there_are_any(verify: Verify) -> None:
     outcome = rejected(verify(SEED, [WRONG, WRONG], proposed=("assert double(2) == 4", "assert double(0) == 0")))
     assert outcome.reason == "verify.failed"
     assert "assert double(3) == 6" in outcome.detail
+
+
+def test_mutated_inputs_catch_what_the_examples_let_through(verify: Verify) -> None:
+    code = "def has_digit(text):\n    return any(c.isdigit() for c in text)"
+    fluke = "def has_digit(text):\n    return len(text) % 2 == 0"
+    tests = ("assert has_digit('a1') is True", "assert has_digit('abc') is False", "assert has_digit('ab12') is True")
+    seed = Seed(id="d", text="t", code=code, entry_point="has_digit", tests=tests)
+    assert accepted(verify(seed, [fluke])).solution.code == fluke
+    assert rejected(verify(seed, [fluke], more_tests=12)).reason == "verify.failed"
+    outcome = accepted(verify(seed, [fluke, code], more_tests=12))
+    assert outcome.solution.code == code
+    assert len(outcome.tests) > len(tests)
+
+
+def test_inputs_that_the_seed_refuses_are_no_tests(verify: Verify) -> None:
+    code = "def largest(values):\n    return max(values)"
+    tests = ("assert largest([1]) == 1", "assert largest([2, 5]) == 5", "assert largest([3, 3]) == 3")
+    seed = Seed(id="m", text="t", code=code, entry_point="largest", tests=tests)
+    outcome = accepted(verify(seed, [code], more_tests=50))
+    assert not any("largest([])" in test for test in outcome.tests)
 
 
 def test_seed_that_fails_its_own_examples_judges_nobody(verify: Verify) -> None:
@@ -151,6 +171,4 @@ def test_nothing_runs_twice_for_one_ledger(verify: Verify, tmp_path: Path) -> No
         before = ledger.spent().verdicts
     verify(SEED, [RIGHT])
     with Ledger(tmp_path, read_only=True) as ledger:
-        assert (
-            ledger.spent().verdicts == before == 3
-        )  # the seed and its twin the solution, the stub, the corrupted tests
+        assert ledger.spent().verdicts == before == 3  # the seed, which is the solution too; stub; corrupted tests
