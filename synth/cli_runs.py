@@ -83,27 +83,31 @@ def _events(sample: Sample, ledger: Ledger) -> Iterator[Asked | Judged]:
     from synth.sample import TestOutcome
     from synth.show import Asked, Judged
 
-    for key in sample.provenance.completions:
+    prompt = ""
+    for key, template in zip(sample.provenance.completions, sample.provenance.asked, strict=True):
+        before = prompt
         request, completion = ledger.request(key), ledger.completion(key)
         if request is None or completion is None:
             raise RunFolderError(f"{ledger.path}: has not the completion {key[:12]} of row {sample.id}; run it again")
+        prompt = "\n\n".join(f"{message['role']}: {message['content']}" for message in request.messages)
         yield Asked(
-            template=f"sample {request.index}",
+            template=template,
             role="judge" if request.teacher == sample.provenance.judge else "teacher",
-            prompt="\n\n".join(f"{message['role']}: {message['content']}" for message in request.messages),
+            prompt=prompt if prompt != before else f"(the same prompt, sample {request.index + 1})",
             completion=completion.text,
             model=request.teacher,
             prompt_tokens=completion.prompt_tokens,
             completion_tokens=completion.completion_tokens,
             finish_reason=completion.finish_reason,
         )
-    for key in sample.provenance.verdicts:
+    for key, purpose in zip(sample.provenance.verdicts, sample.provenance.ran, strict=True):
         job, verdict = ledger.job(key), ledger.verdict(key)
         if job is None or verdict is None:
             raise RunFolderError(f"{ledger.path}: has not the verdict {key[:12]} of row {sample.id}; run it again")
         outcomes = zip(job["tests"], verdict.test_results, strict=False)
         yield Judged(
             status=verdict.status,
+            purpose=purpose,
             code=job["code"],
             language=job["language"],
             tests=tuple(TestOutcome(test=test, passed=result.passed, error=result.error) for test, result in outcomes),
@@ -149,11 +153,12 @@ def list_recipes() -> None:
 def show_recipe(name: str) -> None:
     """The steps of a recipe, top to bottom."""
     from synth.recipe import open_recipe
+    from synth.schema import Run
 
     recipe = open_recipe(name)
     click.echo(f"{recipe.name}: {recipe.file.about}\nseeds: {recipe.file.seeds}")
     for number, step in enumerate(recipe.steps, start=1):
-        settings = step.model_dump(by_alias=True, exclude_defaults=True)
+        settings = step.model_dump(by_alias=True, exclude_none=True, exclude_defaults=not isinstance(step, Run))
         shown = "  ".join(f"{key}={_short(value)}" for key, value in settings.items())
         click.echo(f"{number:>3}. {type(step).__name__.lower():<7}{shown}")
 
@@ -169,7 +174,8 @@ def check_recipe(name: str) -> None:
 
 
 def _short(value: Any) -> str:
-    return ",".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+    shown = ",".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
+    return shown.replace("\n", "\\n")
 
 
 def _newest() -> Path:

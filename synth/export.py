@@ -89,7 +89,7 @@ def _from_row(row: dict[str, Any]) -> Sample:
         row["check"] = Check(**{**check, "outcomes": outcomes})
     origin = row["provenance"]
     origin["templates"] = dict(origin["templates"])
-    origin |= {name: tuple(origin[name]) for name in ("completions", "verdicts")}
+    origin |= {name: tuple(origin[name]) for name in ("completions", "asked", "verdicts", "ran")}
     return Sample(**{**row, "provenance": Provenance(**origin)})
 
 
@@ -144,7 +144,8 @@ def _samples_schema() -> Any:
     outcome = pa.struct({"test": text, "passed": pa.bool_(), "error": text})
     check = {"status": text, "outcomes": pa.list_(outcome), "num_candidates": whole, "num_candidates_passed": whole}
     provenance = {"teacher": text, "judge": text, "templates": pa.map_(text, text)}
-    provenance |= {"seed_source": text, "seed_license": text, "completions": texts, "verdicts": texts}
+    provenance |= {"seed_source": text, "seed_license": text, "completions": texts, "asked": texts}
+    provenance |= {"verdicts": texts, "ran": texts}
     provenance |= {"calls": whole, "prompt_tokens": whole, "completion_tokens": whole, "cost_usd": pa.float64()}
     columns = dict.fromkeys(("id", "recipe", "seed_id", "instruction", "response", "code", "entry_point"), text)
     columns |= {"tests": texts, "evidence": text, "round_trip": pa.bool_(), "language": text, "locale": text}

@@ -198,7 +198,7 @@ def _snapshot(kitchen: Kitchen, tally: Counter[str | None]) -> Snapshot:
         calls=paid.calls,
         prompt_tokens=paid.prompt_tokens,
         completion_tokens=paid.completion_tokens,
-        cost_usd=paid.cost_usd if kitchen.teacher.price else None,
+        cost_usd=paid.cost_usd,
     )
 
 
@@ -232,7 +232,7 @@ def _facts(order: Order, folder: RunFolder, seeds: str, kitchen: Kitchen) -> Run
         calls=spent.calls,
         prompt_tokens=spent.prompt_tokens,
         completion_tokens=spent.completion_tokens,
-        cost_usd=None if kitchen.teacher.price is None else spent.cost_usd,
+        cost_usd=spent.cost_usd,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -75,7 +75,8 @@ class Spent:
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cost_usd: float = 0.0
+    cost_usd: float | None = None
+    """`None` where no call had a price."""
     verdicts: int = 0
     seconds: float = 0.0
 
@@ -174,7 +175,7 @@ class Ledger:
             calls=self.paid.calls + 1,
             prompt_tokens=self.paid.prompt_tokens + c.prompt_tokens,
             completion_tokens=self.paid.completion_tokens + c.completion_tokens,
-            cost_usd=self.paid.cost_usd + (c.cost_usd or 0.0),
+            cost_usd=self.paid.cost_usd if c.cost_usd is None else (self.paid.cost_usd or 0.0) + c.cost_usd,
         )
 
     def verdict(self, key: str) -> Verdict | None:
@@ -200,7 +201,7 @@ class Ledger:
 
     def spent(self) -> Spent:
         """Totals over everything in the ledger."""
-        sums = "count(*), total(prompt_tokens), total(completion_tokens), total(cost_usd)"
+        sums = "count(*), total(prompt_tokens), total(completion_tokens), sum(cost_usd)"
         with readable(self.path):
             calls, prompt, completion, cost = self._db.execute(f"SELECT {sums} FROM completions").fetchone()
             (verdicts,) = self._db.execute("SELECT count(*) FROM verdicts").fetchone()

@@ -59,8 +59,12 @@ class Provenance:
     seed_license: str = ""
     completions: tuple[str, ...] = ()
     """Ledger keys of every completion this row used, in order."""
+    asked: tuple[str, ...] = ()
+    """The template behind each of `completions`."""
     verdicts: tuple[str, ...] = ()
     """Ledger keys of every verdict this row used, in order."""
+    ran: tuple[str, ...] = ()
+    """What each of `verdicts` was for, such as `candidate 2`."""
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0

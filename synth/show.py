@@ -59,6 +59,8 @@ class Judged:
     """A verdict of the sandbox, from the ledger."""
 
     status: str
+    purpose: str = "sandbox"
+    """What was run and why."""
     code: str = ""
     """What was run; shown when given."""
     language: str = "python"
@@ -159,7 +161,7 @@ def print_story(console: Console, story: Story) -> None:
 def _event_title(number: int, event: Asked | Judged) -> Text:
     if isinstance(event, Judged):
         style = KEPT if event.status == "passed" else LOST
-        return Text.assemble(f"{number}. sandbox: ", (visible(event.status), style))
+        return Text.assemble(f"{number}. {visible(event.purpose)}: ", (visible(event.status), style))
     facts = [visible(event.model), f"{event.prompt_tokens:,} + {event.completion_tokens:,} tokens"]
     facts.append(f"finish: {visible(event.finish_reason)}" if event.finish_reason else "")
     title = f"{number}. {visible(event.template)} asked of the {event.role}  "

@@ -80,7 +80,7 @@ class Kitchen:
     def _check_budget(self) -> None:
         if self.max_calls is not None and self.ledger.paid.calls + len(self.waiting) >= self.max_calls:
             raise LimitReached(f"--max-calls {self.max_calls} is used up")
-        if self.max_cost_usd is not None and self.ledger.paid.cost_usd >= self.max_cost_usd:
+        if self.max_cost_usd is not None and (self.ledger.paid.cost_usd or 0.0) >= self.max_cost_usd:
             raise LimitReached(f"--max-cost {self.max_cost_usd} is used up")
 
 
@@ -98,7 +98,10 @@ class Row:
             "judge": kitchen.judge is not None,
         }
         self._completions: dict[str, Completion] = {}
-        self._verdicts: list[str] = []
+        self._asked: dict[str, str] = {}
+        """The key of each completion -> the template it answers."""
+        self._verdicts: dict[str, str] = {}
+        """The key of each verdict -> what it was for."""
         self._verified: dict[str, Any] = {}
 
     async def cook(self) -> Sample:
@@ -151,6 +154,7 @@ class Row:
         ]
         completions = await together([kitchen.answer(request, teacher) for request in requests])
         self._completions.update({r.key: c for r, c in zip(requests, completions, strict=True)})
+        self._asked.update({r.key: localized(step.template, self._locale) for r in requests})
         read, faults = [], []
         for completion in completions:
             try:
@@ -258,7 +262,9 @@ class Row:
             seed_source=self._seed.source,
             seed_license=self._seed.license,
             completions=tuple(self._completions),
-            verdicts=tuple(dict.fromkeys(self._verdicts)),
+            asked=tuple(self._asked[key] for key in self._completions),
+            verdicts=tuple(self._verdicts),
+            ran=tuple(self._verdicts.values()),
             calls=len(self._completions),
             prompt_tokens=sum(c.prompt_tokens for c in paid),
             completion_tokens=sum(c.completion_tokens for c in paid),

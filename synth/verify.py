@@ -52,7 +52,7 @@ class Rejected:
 
 
 class Runner:
-    """Runs jobs in the sandbox, each only once per ledger. `keys` collects what the row used."""
+    """Runs jobs in the sandbox, each only once per ledger."""
 
     def __init__(self, pool: SandboxPool, ledger: Ledger, threads: ThreadPoolExecutor) -> None:
         self._pool = pool
@@ -61,14 +61,14 @@ class Runner:
         self._digest = pool.image_digest
         self._version = pool.supervisor_version
 
-    async def run(self, job: Job, keys: list[str]) -> Verdict:
-        """The verdict on `job`, from the ledger if it ever ran.
+    async def run(self, job: Job, purpose: str, used: dict[str, str]) -> Verdict:
+        """The verdict on `job`, from the ledger if it ever ran; its key and purpose are noted in `used`.
 
         Raises:
             SandboxUnavailable: the engine is down; nothing is recorded.
         """
         key = job.identity(self._digest, self._version)
-        keys.append(key)
+        used.setdefault(key, purpose)
         verdict = self._ledger.verdict(key)
         if verdict is None:
             verdict = await asyncio.get_running_loop().run_in_executor(self._threads, self._pool.run, job)
@@ -79,10 +79,10 @@ class Runner:
 class Verifier:
     """One row's verification."""
 
-    def __init__(self, step: Run, runner: Runner, keys: list[str]) -> None:
+    def __init__(self, step: Run, runner: Runner, used: dict[str, str]) -> None:
         self._step = step
         self._runner = runner
-        self._keys = keys
+        self._used = used
         self._limits = Limits(timeout_s=step.timeout_s, memory_mb=step.memory_mb)
 
     async def verify(
@@ -91,7 +91,7 @@ class Verifier:
         """The best candidate with its evidence, or why there is none. `proposed` are the teacher's tests."""
         wanted = self._step.evidence
         if seed.tests and "seed" in wanted:
-            gold = await self._run(seed.code, seed.tests)
+            gold = await self._run(seed.code, seed.tests, "the seed itself")
             if gold.status != "passed":  # the code's own documentation is wrong about it, or it needs another Python
                 return Rejected(reason="seed.broken", detail=_first_failure(_check(gold, seed.tests, 1, 0), gold))
             tests = [*seed.tests, *await self._more_tests(seed)]
@@ -125,7 +125,8 @@ class Verifier:
         if len(kept) < self._step.min_tests or (evidence == "seed" and len(hidden) < self._step.min_tests):
             rule = "verify.vacuous" if len(tests) >= self._step.min_tests and not kept else "verify.few_tests"
             return Rejected(reason=rule, detail=f"{len(kept)} of {len(tests)} tests tell, {len(hidden)} of them unseen")
-        verdicts = await asyncio.gather(*(self._run(candidate.code, kept) for candidate in candidates))
+        runs = (self._run(c.code, kept, f"candidate {number}") for number, c in enumerate(candidates, start=1))
+        verdicts = await asyncio.gather(*runs)
         passed = [i for i, verdict in enumerate(verdicts) if verdict.status == "passed"]
         passed.sort(key=lambda i: not controls.is_tidy(candidates[i].code, entry_point))
         best = passed[0] if passed else max(range(len(verdicts)), key=lambda i: (verdicts[i].tests_passed, -i))
@@ -148,7 +149,7 @@ class Verifier:
     async def _more_tests(self, seed: Seed) -> list[str]:
         """Tests on mutated inputs, with the seed's own code as the oracle; inputs that it refuses are left out."""
         calls = mutated_calls(seed.tests, self._step.more_tests)
-        outputs = await self._outputs(seed.code, calls) if calls else []
+        outputs = await self._outputs(seed.code, calls, "the seed on more inputs") if calls else []
         return [
             controls.assertion(call, value) for call, value in zip(calls, outputs, strict=True) if value is not None
         ]
@@ -157,7 +158,7 @@ class Verifier:
         """The tests that a stub fails."""
         if not tests:
             return []
-        verdict = await self._run(controls.stub(entry_point), tests)
+        verdict = await self._run(controls.stub(entry_point), tests, "a stub, which must fail")
         if len(verdict.test_results) != len(tests):  # a test ended the process: it told, but so did the rest not
             return list(tests)
         return [test for test, result in zip(tests, verdict.test_results, strict=True) if not result.passed]
@@ -167,7 +168,7 @@ class Verifier:
         twins = [twin for test in tests if (twin := controls.corrupted(test))]
         if not twins:
             return ""
-        verdict = await self._run(solution.code, twins)
+        verdict = await self._run(solution.code, twins, "the choice on corrupted tests, which must fail")
         results = verdict.test_results
         return next((twin for twin, result in zip(twins, results, strict=False) if result.passed), "")
 
@@ -178,7 +179,7 @@ class Verifier:
         calls = {ast.unparse(call): None for test in proposed if (call := controls.called(test))}
         inputs = [text for text in calls if text.startswith(f"{entry_point}(")]
         distinct = {controls.structure(c.code): c for c in candidates}.values()
-        columns = await asyncio.gather(*(self._outputs(c.code, inputs) for c in distinct))
+        columns = await asyncio.gather(*(self._outputs(c.code, inputs, "what a candidate gives") for c in distinct))
         agreed = []
         for position, text in enumerate(inputs):
             outputs = Counter(value for column in columns if (value := column[position]) is not None)
@@ -187,17 +188,17 @@ class Verifier:
                 agreed.append(controls.assertion(text, value))
         return agreed
 
-    async def _outputs(self, code: str, inputs: Sequence[str]) -> list[str | None]:
+    async def _outputs(self, code: str, inputs: Sequence[str], purpose: str) -> list[str | None]:
         """What each input gives, as the text of a literal; `None` where it fails or is no literal."""
         mark = hashlib.sha256("\x00".join((code, *inputs)).encode()).hexdigest()[:16]
         tests = [f"print('\\n{mark}', {position}, repr({text}))" for position, text in enumerate(inputs)]
-        verdict = await self._run(code, tests)
+        verdict = await self._run(code, tests, purpose)
         found = {int(m[1]): m[2] for m in re.finditer(rf"^{mark} (\d{{1,6}}) (.*)$", verdict.stdout, re.M)}
         shown = [found.get(position, "") for position in range(len(inputs))]
         return [text if controls.is_literal(text) else None for text in shown]
 
-    async def _run(self, code: str, tests: Sequence[str]) -> Verdict:
-        return await self._runner.run(Job(code=code, tests=tuple(tests), limits=self._limits), self._keys)
+    async def _run(self, code: str, tests: Sequence[str], purpose: str) -> Verdict:
+        return await self._runner.run(Job(code=code, tests=tuple(tests), limits=self._limits), purpose, self._used)
 
 
 def _is_shown(test: str, instruction: str) -> bool:

@@ -36,7 +36,7 @@ def verify(pool: SandboxPool, tmp_path: Path) -> Verify:
         step = Run(**{"more_tests": 0, **settings})  # type: ignore[arg-type]
         candidates = [Solution(code=code, functions=("double",)) for code in codes]
         with Ledger(tmp_path) as ledger, ThreadPoolExecutor(2) as threads:
-            verifier = Verifier(step, Runner(pool, ledger, threads), [])
+            verifier = Verifier(step, Runner(pool, ledger, threads), {})
             return asyncio.run(verifier.verify(seed, candidates, proposed, instruction))
 
     return run
