@@ -117,9 +117,10 @@ class Row:
             assert isinstance(last, Emit), "the recipe was checked"
             return self._sample(**self._emitted(last))
         except Dropped as end:
-            fields = {**self._verified, **({"check": end.check} if end.check else {})}
             instruction = str(self._variables.get("instruction") or "")
-            return self._sample(instruction=instruction, **fields).drop(end.reason, end.detail)
+            known = {"instruction": instruction, "entry_point": self._seed.entry_point}
+            fields = {**known, **self._verified, **({"check": end.check} if end.check else {})}
+            return self._sample(**fields).drop(end.reason, end.detail)
 
     async def _take(self, step: AnyStep) -> None:
         if step.when is not None and not self._recipe.holds(step.when, self._variables):

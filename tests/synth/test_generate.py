@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine_proxy import engine_proxy
 from scripted import Answer, Scripted, serve
 
 from sandbox.pool import SandboxPool
@@ -246,6 +247,27 @@ def test_engine_that_is_down_is_no_verdict(tmp_path: Path, endpoint: Scripted) -
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("synth: engine: no Docker engine answers")
     assert endpoint.received == []
+
+
+def test_engine_that_dies_in_mid_run_stops_it_in_one_line_and_the_run_goes_on(
+    tmp_path: Path, endpoint: Scripted
+) -> None:
+    endpoint.delay_s = 0.1
+    command = [SYNTH, "generate", "--recipe", "educational", "--base-url", endpoint.base_url, "--out", "run"]
+    command += ["--rows", "12", "--concurrency", "2"]
+    with engine_proxy(tmp_path) as proxy:
+        environment = {**os.environ, "DOCKER_HOST": proxy.address}
+        victim = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: len(endpoint.delivered) >= 15, victim)
+        proxy.cut()
+        _, said = victim.communicate(timeout=120)
+    assert victim.returncode == 1, said
+    assert said.strip().splitlines()[-1].startswith("synth: "), said
+    assert "Traceback" not in said
+    endpoint.delay_s = 0
+    assert generate(tmp_path, endpoint, "--rows", "12").returncode == 0
+    reasons = {sample.dropped for sample in read_samples(tmp_path / "run" / "samples.parquet")}
+    assert reasons <= {None, "verify.failed", "ask.unfaithful"}, "the outage became a verdict"
 
 
 def test_containers_are_gone_after_a_run(tmp_path: Path, endpoint: Scripted, pool: SandboxPool) -> None:
