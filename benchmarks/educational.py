@@ -14,8 +14,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from synth.generate import Order, generate
-from synth.show import print_funnel
+sys.path[:] = [
+    entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent
+]  # sandbox.py lies here too
+
+from synth.generate import Order, generate  # noqa: E402
+from synth.show import print_funnel  # noqa: E402
 
 
 def main(rows: int = 10, seed: int = 0) -> None:
