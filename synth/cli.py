@@ -77,18 +77,31 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_options
 @click.option("--rows", type=click.IntRange(min=1), help="Kept rows wanted.  [default: every seed once]")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest on stdout.")
-def generate(as_json: bool, **flags: Any) -> int:
+def generate(rows: int | None, as_json: bool, **flags: Any) -> int:
     """Cook a dataset: ask, execute, verify, curate, export.
 
     The same command again goes on where it stopped; nothing is paid for twice.
     """
-    result = _cook(_order(**flags), write=True)
+    from rich.console import Console
+
+    from synth.show import print_funnel
+
+    result = _cook(_order(rows=rows, **flags), write=True)
     funnel = result.batch.funnel
+    console = Console(stderr=True)
+    print_funnel(console, funnel, result.facts, result.batch.samples)
+    if result.batch.stopped_by:
+        console.print(f"stopped: {result.batch.stopped_by}; raise it and run the same command again", highlight=False)
+    elif rows is not None and funnel.kept < rows:
+        console.print(f"the seeds ran out at {funnel.kept} of {rows} rows; give more with --seeds", highlight=False)
+    console.print(f"data set {result.folder.export}   report {result.folder.report}", highlight=False)
     if as_json:
         click.echo(result.folder.manifest.read_text(encoding="utf-8"))
     if not funnel.adds_up:
         click.echo("synth: the funnel does not add up: rows were lost; this is a defect, please report it", err=True)
-    return 0 if funnel.adds_up else 1
+    if not funnel.kept:
+        click.echo(f"synth: no row was kept; {result.folder.report} says why", err=True)
+    return 0 if funnel.adds_up and funnel.kept else 1
 
 
 @cli.command()
@@ -116,14 +129,13 @@ def _order(*, price: str | None, max_cost: float | None, **flags: Any) -> Order:
 
 
 def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
-    """Runs the order under a live display on stderr, then shows the funnel."""
+    """Runs the order under a live display on stderr."""
     import asyncio
 
     from rich.console import Console
 
     from synth.generate import generate as run
     from synth.progress import Progress
-    from synth.show import print_funnel
 
     console = Console(stderr=True)
 
@@ -131,13 +143,7 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
         console.print(line, style="bright_black", highlight=False)
 
     with Progress(console, target_rows=order.rows) as progress:
-        result = asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
-    print_funnel(console, result.batch.funnel, result.facts, result.batch.samples)
-    if result.batch.stopped_by:
-        console.print(f"stopped: {result.batch.stopped_by}; raise it and run the same command again", highlight=False)
-    if write:
-        console.print(f"data set {result.folder.export}   report {result.folder.report}", highlight=False)
-    return result
+        return asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
 
 
 @cli.command()

@@ -163,6 +163,18 @@ def test_call_limit_is_told_and_raised(place: Path, endpoint: Scripted) -> None:
     assert len(endpoint.received) == 3
 
 
+def test_seeds_that_run_out_are_told(place: Path, endpoint: Scripted) -> None:
+    done = synth("generate", "--recipe", "mine", "--base-url", endpoint.base_url, "--rows", "9", cwd=place)
+    assert done.returncode == 0
+    assert "the seeds ran out at 3 of 9 rows; give more with --seeds" in done.stderr
+
+
+def test_run_that_keeps_nothing_fails_and_says_where_to_look(place: Path) -> None:
+    with serve(Scripted(lambda _: "")) as script:
+        done = synth("generate", "--recipe", "mine", "--base-url", script.base_url, cwd=place)
+    refused(done, "no row was kept; runs/mine/report.html says why")
+
+
 def test_cost_limit_stops_the_spending(place: Path, endpoint: Scripted) -> None:
     flags = ("--base-url", endpoint.base_url, "--concurrency", "1", "--price", "1000000,0", "--max-cost", "10")
     assert synth("generate", "--recipe", "mine", *flags, cwd=place).returncode == 0
