@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Callable
@@ -122,9 +123,12 @@ def _order(*, price: str | None, max_cost: float | None, **flags: Any) -> Order:
     from synth.generate import Order
     from synth.teacher import Price
 
+    if max_cost is not None and not max_cost < math.inf:
+        raise click.UsageError(f"--max-cost: must be a number of USD, got {max_cost}")
     if max_cost is not None and price is None:
         raise click.UsageError("--max-cost needs --price PROMPT,COMPLETION: what a call costs is not known otherwise")
-    command = shlex.join(["synth", *sys.argv[1:]])
+    # A file name need not be UTF-8; what is written about the run is.
+    command = shlex.join(["synth", *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode()
     return Order(**flags, price=Price.parse(price) if price else None, max_cost_usd=max_cost, command=command)
 
 

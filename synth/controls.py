@@ -36,9 +36,9 @@ def corrupted(test: str) -> str | None:
         return None
     try:
         expected = ast.literal_eval(comparison.comparators[0])
-    except ValueError:
+        comparison.comparators[0] = ast.parse(source_of(_other(expected)), mode="eval").body
+    except (ValueError, TypeError):  # no literal, or one that cannot be built, such as a set of lists
         return None
-    comparison.comparators[0] = ast.parse(repr(_other(expected)), mode="eval").body
     if not isinstance(expected, bool):
         comparison.ops[0] = ast.Eq()  # `is None` becomes `== 0`: identity with a number is a warning
     return ast.unparse(tree)
@@ -74,7 +74,10 @@ def structure(code: str) -> str:
             if ast.get_docstring(node, clean=False) is not None:
                 node.body = node.body[1:] or [ast.Pass()]
             node.name, node.returns = names[node.name], None
-    return ast.dump(tree)
+    try:
+        return ast.dump(tree)
+    except RecursionError:  # hundreds of `elif`
+        return code
 
 
 def is_tidy(code: str, entry_point: str) -> bool:
@@ -109,16 +112,27 @@ def is_literal(text: str) -> bool:
     """Whether `text` is the source of a plain Python value."""
     try:
         ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # `{[]: 1}` is a TypeError
         return False
     return True
+
+
+def source_of(value: object) -> str:
+    """The literal of `value`, the same in every process: `repr` orders a set by the hash seed."""
+    tree = ast.parse(repr(value), mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Set):
+            node.elts.sort(key=ast.unparse)
+    return ast.unparse(tree)
 
 
 def _parse(source: str) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes in a model's code are its own affair
         try:
-            return ast.parse(source)
+            tree = ast.parse(source)
+            ast.unparse(tree)  # deep chains and 5,000-digit numbers cannot be written out again
+            return tree
         except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nesting made to hurt
             return None
 
@@ -137,7 +151,7 @@ def _other(value: object) -> object:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float | complex):
-        return value + 1
+        return value + 1 if value + 1 != value else -value  # 1e20 + 1 == 1e20
     if isinstance(value, str):
         return value + "_"
     if isinstance(value, bytes):
@@ -147,7 +161,11 @@ def _other(value: object) -> object:
     if isinstance(value, tuple):
         return (*value, 0)
     if isinstance(value, dict):
-        return {**value, "_": 0}
+        return {**value, _fresh(value): 0}
     if isinstance(value, set):
-        return {*value, "_"}
+        return {*value, _fresh(value)}
     return 0
+
+
+def _fresh(members: dict[object, object] | set[object]) -> str:
+    return "_" * (1 + max((len(item) for item in members if isinstance(item, str)), default=0))

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from synth.errors import TeacherRefused
 from synth.teacher import Price, Teacher
@@ -38,6 +39,8 @@ class Spec:
             TeacherRefused: an unknown kind, or a kind that needs a model without one.
         """
         url = base_url or os.environ.get("OPENAI_BASE_URL") or None
+        if url is not None and not _is_url(url):
+            raise TeacherRefused(f"--base-url: must be like http://HOST:PORT/v1, got {url}; correct it")
         if teacher is None:
             return cls(kind="openai", base_url=url) if url else cls(kind="local")
         kind, _, model = teacher.partition(":")
@@ -56,6 +59,14 @@ class Spec:
     def concurrency(self) -> int:
         """How many calls at once, where the user did not say."""
         return LOCAL_CONCURRENCY if self.kind == "local" else ENDPOINT_CONCURRENCY
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 @asynccontextmanager

@@ -87,12 +87,15 @@ async def cook(
                 window.append(asyncio.create_task(Row(seed, kitchen).cook()))
                 running += 1
             if not window:
+                await asyncio.gather(*kitchen.waiting.values())  # left behind by a row that met the limit, and billed
                 return batch
             if running:
                 await asyncio.wait([t for t in window if not t.done()], return_when=asyncio.FIRST_COMPLETED)
             _raise_first_fault(window)
             while window and window[0].done():
-                _account(window.popleft(), batch, admit, on_row)
+                task = window.popleft()
+                if not batch.stopped_by:  # what was done past the first unfinished row is a matter of timing
+                    _account(task, batch, admit, on_row)
                 if rows is not None and batch.num_kept >= rows:
                     return batch
     finally:

@@ -215,7 +215,8 @@ def _sandbox(recipe: Recipe, workers: int, ledger: Ledger, say: Callable[[str], 
     from sandbox.pool import SandboxPool
 
     say(f"sandbox: {workers} containers")
-    with SandboxPool(workers=workers) as pool, ThreadPoolExecutor(workers, "sandbox") as threads:
+    # The pool closes first: it ends the runs that the threads would wait for.
+    with ThreadPoolExecutor(workers, "sandbox") as threads, SandboxPool(workers=workers) as pool:
         yield Runner(pool, ledger, threads)
 
 

@@ -119,7 +119,7 @@ class Ledger:
                     raise RunFolderError(
                         f"{folder}: no run here (no ledger.sqlite); look in runs/ or start one with synth generate"
                     )
-                self._db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+                self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
                 self._db.execute("SELECT count(*) FROM sessions").fetchone()
                 return
             folder.mkdir(parents=True, exist_ok=True)

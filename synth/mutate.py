@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from synth.controls import called
+from synth.controls import called, source_of
 
 MAX_CHARS = 400
 """Longer calls are left out: they would fill the row."""
@@ -34,12 +34,12 @@ def mutated_calls(tests: Iterable[str], limit: int) -> list[str]:
 def _literals(call: ast.Call) -> list[Any] | None:
     try:
         return [ast.literal_eval(argument) for argument in call.args]
-    except ValueError:
+    except (ValueError, TypeError):
         return None
 
 
 def _text(name: str, arguments: Sequence[Any]) -> str:
-    return f"{name}({', '.join(map(repr, arguments))})"
+    return f"{name}({', '.join(map(source_of, arguments))})"
 
 
 def _variations(arguments: list[Any], others: list[list[Any]]) -> Iterator[list[Any]]:

@@ -111,7 +111,8 @@ def read_json(text: str, fields: dict[str, str]) -> dict[str, Any]:
     start = text.find("{")
     try:
         data, _ = json.JSONDecoder().raw_decode(text[start:]) if start >= 0 else (None, 0)
-    except ValueError as error:
+        json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair is JSON, but no text
+    except (ValueError, RecursionError) as error:
         raise Unparsable("parse.json", str(error)) from None
     if not isinstance(data, dict):
         raise Unparsable("parse.json", "no JSON object")

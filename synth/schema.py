@@ -36,9 +36,9 @@ class Ask(Step):
     """Read `<tag>...</tag>` sections; each becomes a variable."""
     fields: dict[str, Literal["string", "integer", "number", "boolean", "array"]] = Field(default={}, alias="json")
     """Ask for a JSON object with these fields; each becomes a variable."""
-    code: str | None = None
+    code: Literal["python"] | None = None
     """Read a program in this language."""
-    asserts: str | None = None
+    asserts: Literal["python"] | None = None
     """Read test assertions in this language."""
     candidates: Annotated[int, Field(ge=1, le=64)] | None = None
     temperature: float | tuple[float, float] = 0.7
@@ -93,7 +93,7 @@ class Keep(Step):
 class Draw(Step):
     """Draws each variable from a weighted list, seeded by the row."""
 
-    choices: dict[str, dict[str, Annotated[float, Field(gt=0)]]]
+    choices: dict[str, Annotated[dict[str, Annotated[float, Field(gt=0, le=1e9)]], Field(min_length=1)]]
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -185,7 +185,7 @@ class RecipeFile(BaseModel):
     about: str
     seeds: str = "starter"
     language: str = "python"
-    steps: tuple[AnyStep, ...]
+    steps: Annotated[tuple[AnyStep, ...], Field(min_length=1)]
 
     @field_validator("steps", mode="before")
     @classmethod
@@ -203,9 +203,9 @@ def unwrap(step: Any) -> Step:
         raise ValueError(f"a step is one key such as `ask:` with its settings, got {step!r}")
     ((name, settings),) = step.items()
     if name not in STEPS:
-        raise ValueError(f"unknown step `{name}`; {near(name, STEPS)}")
+        raise ValueError(f"unknown step `{name}`; {near(str(name), STEPS)}")
     try:
-        return STEPS[name](**({"choices": settings} if name == "sample" else settings or {}))
+        return STEPS[name].model_validate({"choices": settings} if name == "sample" else settings or {})
     except ValidationError as error:
         raise ValueError(f"{name}.{explain(error, STEPS[name])}") from None
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from synth import parse
 from synth.errors import SynthError
 from synth.ledger import Completion, Ledger, Request
-from synth.recipe import Recipe, localized, to_messages
+from synth.recipe import Recipe, localized
 from synth.sample import Check, Provenance, Sample
 from synth.schema import AnyStep, Ask, Draw, Emit, Keep, Repeat, Run, Write
 from synth.seeds import Seed
@@ -148,7 +148,7 @@ class Row:
     async def _ask(self, step: Ask) -> None:
         kitchen = self._kitchen
         teacher = kitchen.judge or kitchen.teacher if step.role == "judge" else kitchen.teacher
-        messages = to_messages(self._recipe.render(step.template, self._locale, self._variables))
+        messages = self._recipe.render_chat(step.template, self._locale, self._variables)
         requests = [
             Request(teacher=teacher.name, messages=messages, sampling=self._sampling(step, index), index=index)
             for index in range(step.candidates or 1)
@@ -214,14 +214,16 @@ class Row:
     async def _run(self, step: Run) -> None:
         assert self._kitchen.runner is not None, "the engine starts a sandbox for recipes that run code"
         found = self._variables[step.code]
+        if found is None:
+            raise Dropped("run.no_code", f"the step that asks for {step.code} was skipped")
         candidates = found if isinstance(found, list) else [found]
         verifier = Verifier(step, self._kitchen.runner, self._verdicts)
         instruction = str(self._variables.get("instruction") or "")
         outcome = await verifier.verify(self._seed, candidates, self._variables[step.tests] or (), instruction)
         if isinstance(outcome, Rejected):
             raise Dropped(outcome.reason, outcome.detail, outcome.check)
-        solver = self._recipe.solver_of(step.code)
-        alone = solver is not None and self._recipe.sees_only_the_instruction(localized(solver.template, self._locale))
+        solvers = [step for step in self._recipe.setters_of(step.code) if isinstance(step, Ask)]
+        alone = all(self._recipe.sees_only_the_instruction(localized(s.template, self._locale)) for s in solvers)
         # A solver that saw the seed's code may have copied it: the code is verified, the instruction is not.
         evidence = "seed_code" if outcome.evidence == "seed" and not alone else outcome.evidence
         self._verified = {
@@ -241,7 +243,10 @@ class Row:
         response = self._recipe.render_text(step.response, self._locale, self._variables)
         if not instruction or not response:
             raise Dropped("emit.empty", "the instruction is empty" if not instruction else "the response is empty")
-        scores = {name: float(value) for name in step.scores if (value := self._variables[name]) is not None}
+        try:
+            scores = {name: float(value) for name in step.scores if (value := self._variables[name]) is not None}
+        except (TypeError, ValueError, OverflowError) as error:
+            raise Dropped("emit.score", str(error)) from None
         return {"instruction": instruction, "response": response, "scores": scores, **(self._verified or self._unrun())}
 
     def _unrun(self) -> dict[str, Any]:

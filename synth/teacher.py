@@ -8,7 +8,9 @@ is an answer with `finish_reason="refused"`. Not covered: request- and token-rat
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from synth.ledger import Completion, Request
 from synth.schema import near
 
 MAX_ATTEMPTS = 6
+REFUSALS = ("context_length_exceeded", "content_filter")
+TOO_LONG = re.compile(r"context (length|size|window)|maximum context|exceeds? the (available )?context", re.I)
+"""How servers without error codes say that this one prompt is too long; any other 400 is about all of them."""
 TIMEOUT_S = 600.0
 """A slow machine may well think for minutes; a dead endpoint refuses the connection at once."""
 
@@ -44,7 +49,9 @@ class Price:
         try:
             prompt, completion = (float(part) for part in text.split(","))
         except ValueError:
-            raise SynthError(f"--price: must be PROMPT,COMPLETION in USD per million tokens, got {text!r}") from None
+            prompt = completion = math.nan
+        if not (0 <= prompt < math.inf and 0 <= completion < math.inf):
+            raise SynthError(f"--price: must be PROMPT,COMPLETION in USD per million tokens, got {text!r}")
         return cls(prompt=prompt, completion=completion)
 
 
@@ -136,10 +143,10 @@ class Teacher:
             try:
                 answer: Any = await retrying(self._call, request)
             except openai.BadRequestError as error:
-                if error.code not in ("context_length_exceeded", "content_filter") and "context" not in str(error):
+                if error.code not in REFUSALS and not TOO_LONG.search(error.message):
                     raise self._stop(error) from None
                 return Completion(text=str(error.message), finish_reason="refused")
-            except (openai.OpenAIError, ValueError) as error:
+            except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
                 raise self._stop(error) from None
             finally:
                 self.in_flight -= 1
@@ -153,6 +160,12 @@ class Teacher:
         )
         if not getattr(answer, "choices", None):
             raise EmptyAnswer(f"{self.base_url}: an answer without choices")
+        message, usage = answer.choices[0].message, answer.usage
+        if message is None or not isinstance(message.content, str | None):
+            raise TypeError("an answer without a text message")
+        counts = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        if not all(isinstance(count, int) and 0 <= count < 2**40 for count in counts):
+            raise TypeError(f"an answer with token counts {counts}")
         return answer
 
     def _to_completion(self, answer: Any, seconds: float) -> Completion:

@@ -15,7 +15,7 @@ import asyncio
 import dataclasses
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -60,6 +60,7 @@ class Runner:
         self._threads = threads
         self._digest = pool.image_digest
         self._version = pool.supervisor_version
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self, job: Job, purpose: str, used: dict[str, str]) -> Verdict:
         """The verdict on `job`, from the ledger if it ever ran; its key and purpose are noted in `used`.
@@ -69,10 +70,12 @@ class Runner:
         """
         key = job.identity(self._digest, self._version)
         used.setdefault(key, purpose)
-        verdict = self._ledger.verdict(key)
-        if verdict is None:
-            verdict = await asyncio.get_running_loop().run_in_executor(self._threads, self._pool.run, job)
-            self._ledger.add_verdict(key, dataclasses.asdict(job), verdict)
+        async with self._turns[key]:  # twins run once: of two verdicts only one would be in the ledger
+            verdict = self._ledger.verdict(key)
+            if verdict is None:
+                verdict = await asyncio.get_running_loop().run_in_executor(self._threads, self._pool.run, job)
+                self._ledger.add_verdict(key, dataclasses.asdict(job), verdict)
+        self._turns.pop(key, None)
         return verdict
 
 

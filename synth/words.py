@@ -21,7 +21,7 @@ FILLERS = frozenset(
 TURNS = frozenset("cannot except neither never no non none nor not only or unless without".split())
 """Words that turn a statement round."""
 CODE = re.compile(
-    r"```|^\s*(def |class |import |from \w+ import |return\b.*[=(\[]|for .*:$|while .*:$)|:=|\w\(.*\)\s*:", re.M
+    r"```|^[ \t]*(def |class |import |from \w+ import |return\b.*[=(\[]|for .*:$|while .*:$)|:=|\w\(.*\)\s*:", re.M
 )
 
 
