@@ -12,7 +12,6 @@ import base64
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -20,7 +19,6 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from synth.errors import RunFolderError
 from synth.figures import (
     EVIDENCE_MEANS,
     RunFacts,
@@ -34,6 +32,7 @@ from synth.figures import (
     funnel_steps,
     visible,
 )
+from synth.files import atomic_file
 from synth.sample import Funnel, Sample
 
 __all__ = ["RunFacts", "write_report"]
@@ -53,16 +52,8 @@ def write_report(
     Raises `RunFolderError` where it cannot be written.
     """
     page = render_report(samples, funnel, facts, max_rows=max_rows)
-    scratch = path.with_name(f".{path.name}.tmp")
-    try:
-        with scratch.open("wb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise RunFolderError(f"{path}: cannot write the report, {error.strerror}; free or unlock the folder") from error
+    with atomic_file(path) as file:
+        file.write(page)
 
 
 def render_report(samples: Sequence[Sample], funnel: Funnel, facts: RunFacts, *, max_rows: int = MAX_ROWS) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import itertools
+import json
 import random
 import re
 from collections import Counter, defaultdict
@@ -212,7 +213,7 @@ def _from_rows(rows: Iterable[tuple[str, Row]], spec: str, skipped: Counter[str]
             found = ", ".join(map(str, row)) or "none"
             raise SeedError(f"{spec}: {where}: needs a column named one of {wanted}, got {found}; rename one")
         text = row[column]
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str) or not text.strip() or not _is_text(row):
             skipped["row.no_text"] += 1
             continue
         yield _from_row(row, text, where)
@@ -247,6 +248,15 @@ def _tests(row: Row, where: str) -> tuple[str, ...]:
         kind = type(tests).__name__
         raise SeedError(f"{where}: tests must be a string or a list of strings, got {kind}; fix the row")
     return tuple(test for test in tests if test.strip())
+
+
+def _is_text(row: Row) -> bool:
+    """Whether all of a row can be written as UTF-8: half of a surrogate pair is valid JSON, but no text."""
+    try:
+        json.dumps(row, ensure_ascii=False, default=str).encode()
+        return True
+    except UnicodeEncodeError:
+        return False
 
 
 def _id(text: str) -> str:

@@ -193,7 +193,7 @@ def test_twenty_thousand_rows_stay_a_small_file() -> None:
 
 def test_an_unwritable_report_is_one_line_and_leaves_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
-    with pytest.raises(RunFolderError, match=r"report\.html: cannot write the report, .+; "):
+    with pytest.raises(RunFolderError, match=r"report\.html: cannot be written, got .+; "):
         write_report(tmp_path / "report.html", [row()], count_funnel([row()], seeds=1), FACTS)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 

@@ -190,3 +190,11 @@ def test_hub_dataset_without_the_package_says_what_to_install(monkeypatch: pytes
     for spec in ("hf:owner/name", "owner/name-v1.5:config:test"):
         with pytest.raises(SeedError, match=r"hf:owner/name.*pip install 'opencook\[train\]'"):
             list(open_seeds(spec))
+
+
+def test_row_that_is_no_text_is_counted_and_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "\\ud800"}\n{"text": "fine", "license": "\\ud800"}\n{"text": "good"}\n')
+    skipped: Counter[str] = Counter()
+    assert [seed.text for seed in open_seeds(str(path), skipped=skipped)] == ["good"]
+    assert skipped["row.no_text"] == 2
