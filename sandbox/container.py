@@ -121,7 +121,8 @@ class Container:
         try:
             raw = engine.attach_socket(self.name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             self.sock = getattr(raw, "_sock", raw)
-            self.raw = raw  # the response closes the connection when it is collected
+            # Closed whole: where only the stream under it is, Python 3.13 complains once the response is collected.
+            self.response = getattr(raw, "_response", raw)
             engine.start(self.name)
             self.facts = self.receive(time.monotonic() + START_TIMEOUT_S)["ready"]
             check_limits(self.facts, memory_mb)
@@ -228,7 +229,7 @@ class Container:
 
         if self.sock is not None:
             self.sock.close()
-            self.raw.close()
+            self.response.close()
         try:
             self.engine.remove_container(self.name, force=True)
         except (DockerException, RequestException):

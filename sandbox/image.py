@@ -44,7 +44,7 @@ def connect(*, max_connections: int = 10, timeout_s: float = ENGINE_TIMEOUT_S) -
         address = os.environ.get("DOCKER_HOST", "its default address")
         raise SandboxUnavailable(
             f"engine: no Docker engine answers at {address} ({reason(error)}); "
-            "start one (on Debian as root: `sh sandbox/images/engine.sh`) or set DOCKER_HOST"
+            f"start one (on Debian as root: `sh {IMAGES / 'engine.sh'}`) or set DOCKER_HOST"
         ) from error
     return client.api
 
@@ -156,7 +156,7 @@ def bootstrap() -> None:
         raise SandboxError(f"image: no registry answers for {REGISTRY_BASE}, and bootstrapping needs root; run as root")
     for program in ("debootstrap", "docker", "tar"):
         if shutil.which(program) is None:
-            raise SandboxError(f"image: {program} is not installed; run `sh sandbox/images/engine.sh`")
+            raise SandboxError(f"image: {program} is not installed; run `sh {IMAGES / 'engine.sh'}`")
     with tempfile.TemporaryDirectory(prefix="opencook-base-") as folder:
         command = ["sh", str(IMAGES / "bootstrap.sh"), SUITE, f"{folder}/root", BOOTSTRAPPED_BASE]
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)

@@ -114,7 +114,8 @@ class Supervisor:
         drains = self.launch(job, uid, secret)
         ended, stopped = self.watch(job, uid, drains, before.cpu_s)
         duration_s = time.monotonic() - started
-        trouble = self.settle(uid) or drain_all(drains) or wipe(uid)
+        # All three, whatever the first says: what the run wrote before a survivor was killed is still in the pipes.
+        trouble = next(filter(None, [self.settle(uid), drain_all(drains), wipe(uid)]), "")
         after = self.cgroup.read()
         run = judge.Run(
             wait_status=ended[0],

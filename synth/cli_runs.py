@@ -166,7 +166,7 @@ def show_recipe(name: str) -> None:
 @recipes.command("check")
 @click.argument("name")
 def check_recipe(name: str) -> None:
-    """Load a recipe as generate would; silence means that it is sound."""
+    """Load a recipe as generate would, and say whether it is sound."""
     from synth.recipe import open_recipe
 
     recipe = open_recipe(name)

@@ -80,16 +80,15 @@ async def open_teacher(spec: Spec, *, concurrency: int, price: Price | None, log
         async with await _connect(spec, concurrency, price) as teacher:
             yield teacher
         return
-    from synth.launch import find_embedded_model, launch_local, launch_vllm
+    from synth.launch import launch_local, launch_vllm
 
     if spec.kind == "local":
-        model = Path(spec.model) if spec.model else find_embedded_model()
-        started, name = launch_local(model, slots=concurrency, log=log), model.stem
+        started = launch_local(Path(spec.model) if spec.model else None, slots=concurrency, log=log)
     else:
-        started, name = launch_vllm(spec.model, log=log), spec.model
+        started = launch_vllm(spec.model, log=log)
     with started as endpoint:
         async with Teacher(
-            name=f"{spec.kind}:{name}",
+            name=f"{spec.kind}:{endpoint.model}",
             model=endpoint.model,
             base_url=endpoint.base_url,
             api_key=endpoint.api_key,

@@ -15,7 +15,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,18 +113,22 @@ class Ledger:
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.path = folder / "ledger.sqlite"
         self._lock: int | None = None
-        with readable(self.path):
+        with ExitStack() as held, readable(self.path):
             if read_only:
                 if not self.path.exists():
                     raise RunFolderError(
                         f"{folder}: no run here (no ledger.sqlite); look in runs/ or start one with synth generate"
                     )
-                self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
+                self._db = held.enter_context(
+                    closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True))
+                )
                 self._db.execute("SELECT count(*) FROM sessions").fetchone()
+                self._held = held.pop_all()
                 return
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(folder)
-            self._db = sqlite3.connect(self.path, isolation_level=None)
+            held.callback(os.close, self._lock)
+            self._db = held.enter_context(closing(sqlite3.connect(self.path, isolation_level=None)))
             self._db.execute("PRAGMA journal_mode=WAL")
             # A killed process loses nothing under NORMAL; only a power cut can lose the last commits.
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -133,7 +137,8 @@ class Ledger:
             self._session = self._db.execute(
                 "INSERT INTO sessions(started, last_seen) VALUES (?, ?)", (now, now)
             ).lastrowid
-        self.paid = self.spent()
+            self.paid = self.spent()
+            self._held = held.pop_all()  # what fails before this gives the file and the folder back
 
     def completion(self, key: str) -> Completion | None:
         """The completion under `key`, if it was ever paid for."""
@@ -217,13 +222,11 @@ class Ledger:
 
     def close(self) -> None:
         """Closes the file and gives the folder free."""
-        if self._lock is not None:
-            with readable(self.path):
-                self._seen()
-        self._db.close()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        with self._held:
+            if self._lock is not None:
+                self._lock = None
+                with readable(self.path):
+                    self._seen()
 
     def __enter__(self) -> Ledger:
         return self

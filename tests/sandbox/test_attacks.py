@@ -1,9 +1,12 @@
 """Programs that try to be called right when they are wrong, to leave something behind, or to bring the sandbox down.
 
-The number in a name is the attack's number in the catalogue this project keeps; what each expects is exact.
+The numbers in the names only keep the attacks in order; what each expects is exact.
 """
 
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import pytest
 
@@ -273,9 +276,15 @@ def test_31_a_daemon_does_not_survive(run):
 
 def test_32_a_grandchild_that_holds_stdout_does_not_hold_the_verdict(run):
     code = "import subprocess\nsubprocess.Popen(['sleep', '1000'])\nprint('done')"
-    verdict = run(code)
-    assert (verdict.status, verdict.stdout) == ("passed", "done\n")
-    assert verdict.duration_s < 3
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    try:
+        verdicts = [run(code) for _ in range(40)]  # on a busy machine its output is read after the grandchild is killed
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert {(verdict.status, verdict.stdout) for verdict in verdicts} == {("passed", "done\n")}
+    assert max(verdict.duration_s for verdict in verdicts) < 3
 
 
 def test_33_a_fork_bomb_is_contained(run):

@@ -129,3 +129,11 @@ def test_ledger_goes_on_after_a_full_disk(tmp_path: Path) -> None:
         ledger._db.execute("PRAGMA max_page_count = 1000000")
         ledger.add_completion(REQUEST, ANSWER)
         assert ledger.completion(REQUEST.key) == ANSWER
+
+
+def test_folder_is_free_again_after_a_file_that_is_no_ledger(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(RunFolderError, match="cannot be used"):
+        Ledger(tmp_path)
+    (tmp_path / "ledger.sqlite").unlink()
+    Ledger(tmp_path).close()
