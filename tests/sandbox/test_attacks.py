@@ -278,7 +278,7 @@ def test_32_a_grandchild_that_holds_stdout_does_not_hold_the_verdict(run):
     code = "import subprocess\nsubprocess.Popen(['sleep', '1000'])\nprint('done')"
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
     try:
-        verdicts = [run(code) for _ in range(40)]  # on a busy machine its output is read after the grandchild is killed
+        verdicts = [run(code) for _ in range(20)]  # on a busy machine its output is read after the grandchild is killed
     finally:
         for process in busy:
             process.kill()
