@@ -103,6 +103,23 @@ def is_tidy(code: str, entry_point: str) -> bool:
     return reached == set(definitions)
 
 
+def parameters(code: str, entry_point: str) -> list[str] | None:
+    """The names of the function's parameters in order; `None` where `code` does not define it at the top level."""
+    tree = _parse(code)
+    found = [node for node in tree.body if isinstance(node, FUNCTIONS) and node.name == entry_point] if tree else []
+    if not found:
+        return None
+    given = found[-1].args
+    named = [
+        *given.posonlyargs,
+        *given.args,
+        *filter(None, [given.vararg]),
+        *given.kwonlyargs,
+        *filter(None, [given.kwarg]),
+    ]
+    return [argument.arg for argument in named]
+
+
 def stub(name: str) -> str:
     """A solution that does nothing: tests that it passes prove nothing."""
     return f"def {name}(*args, **kwargs):\n    return None\n"

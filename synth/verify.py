@@ -98,7 +98,8 @@ class Verifier:
             if gold.status != "passed":  # the code's own documentation is wrong about it, or it needs another Python
                 return Rejected(reason="seed.broken", detail=_first_failure(_check(gold, seed.tests, 1, 0), gold))
             tests = [*seed.tests, *await self._more_tests(seed)]
-            outcome = await self._judge(candidates, tests, seed.entry_point, "seed", instruction)
+            fitting = [c for c in candidates if _follows(c, seed, instruction)]
+            outcome = await self._judge(fitting, tests, seed.entry_point, "seed", instruction)
             if isinstance(outcome, Rejected) and "seed_code" in wanted:
                 own = Solution(code=seed.code, functions=(seed.entry_point,))
                 return await self._judge([own], tests, seed.entry_point, "seed_code", instruction)
@@ -123,6 +124,10 @@ class Verifier:
         instruction: str,
     ) -> Verified | Rejected:
         """The first candidate that passes every test, a tidy one if there is; it and the tests stand their controls."""
+        if not candidates:
+            return Rejected(
+                reason="verify.signature", detail=f"no candidate has {entry_point}'s parameters as asked for"
+            )
         kept = await self._telling(tests, entry_point)
         hidden = [test for test in kept if not _is_shown(test, instruction)]
         if len(kept) < self._step.min_tests or (evidence == "seed" and len(hidden) < self._step.min_tests):
@@ -202,6 +207,14 @@ class Verifier:
 
     async def _run(self, code: str, tests: Sequence[str], purpose: str) -> Verdict:
         return await self._runner.run(Job(code=code, tests=tuple(tests), limits=self._limits), purpose, self._used)
+
+
+def _follows(candidate: Solution, seed: Seed, instruction: str) -> bool:
+    """Whether the solution has the parameters that the instruction asks for, if it shows the signature at all."""
+    if not seed.signature or seed.signature not in instruction:
+        return True
+    wanted = controls.parameters(seed.code, seed.entry_point)
+    return controls.parameters(candidate.code, seed.entry_point) == wanted
 
 
 def _is_shown(test: str, instruction: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from synth.controls import assertion, called, corrupted, entry_point, is_literal, is_tidy, structure, stub
+from synth.controls import assertion, called, corrupted, entry_point, is_literal, is_tidy, parameters, structure, stub
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,9 @@ def test_function_with_all_it_needs_and_nothing_else_is_tidy(code: str) -> None:
 )
 def test_example_calls_and_unused_definitions_are_untidy(code: str) -> None:
     assert not is_tidy(code, "f")
+
+
+def test_parameters_are_named_in_order() -> None:
+    assert parameters("def g(): pass\ndef f(a, /, b, *c, d=1, **e): pass", "f") == ["a", "b", "c", "d", "e"]
+    assert parameters("f = lambda a: a", "f") is None
+    assert parameters("def f(:", "f") is None

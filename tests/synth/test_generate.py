@@ -267,7 +267,7 @@ def test_engine_that_dies_in_mid_run_stops_it_in_one_line_and_the_run_goes_on(
     endpoint.delay_s = 0
     assert generate(tmp_path, endpoint, "--rows", "12").returncode == 0
     reasons = {sample.dropped for sample in read_samples(tmp_path / "run" / "samples.parquet")}
-    assert reasons <= {None, "verify.failed", "ask.unfaithful"}, "the outage became a verdict"
+    assert reasons <= {None, "verify.failed", "verify.signature", "ask.unfaithful"}, "the outage became a verdict"
 
 
 def test_containers_are_gone_after_a_run(tmp_path: Path, endpoint: Scripted, pool: SandboxPool) -> None:

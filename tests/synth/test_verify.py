@@ -116,6 +116,14 @@ def test_all_vacuous_tests_have_their_own_reason(verify: Verify) -> None:
     assert rejected(verify(BARE, [silent], proposed=proposed, evidence=["self"])).reason == "verify.vacuous"
 
 
+def test_solution_must_have_the_signature_that_the_instruction_shows(verify: Verify) -> None:
+    seed = dataclasses.replace(SEED, signature="def double(n)")
+    renamed = "def double(number):\n    return 2 * number"
+    assert accepted(verify(seed, [renamed], instruction="Double it.")).solution.code == renamed
+    assert rejected(verify(seed, [renamed], instruction="Write def double(n)")).reason == "verify.signature"
+    assert accepted(verify(seed, [renamed, RIGHT], instruction="Write def double(n)")).solution.code == RIGHT
+
+
 def test_tidy_solution_is_preferred_and_an_untidy_one_dropped(verify: Verify) -> None:
     untidy = RIGHT + "\nprint(double(1))"
     assert accepted(verify(SEED, [untidy, ALSO_RIGHT])).solution.code == ALSO_RIGHT
