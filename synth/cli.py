@@ -119,17 +119,19 @@ def preview(rows: int, **flags: Any) -> None:
         print_sample(Console(), sample)
 
 
-def _order(*, price: str | None, max_cost: float | None, **flags: Any) -> Order:
+def _order(*, price: str | None, max_cost: float | None, out: Path | None, **flags: Any) -> Order:
     from synth.generate import Order
     from synth.teacher import Price
 
+    if out is not None and str(out).encode("utf-8", "replace").decode() != str(out):
+        raise click.UsageError(f"--out: must be a UTF-8 path, got {str(out)!a}; choose another")
     if max_cost is not None and not max_cost < math.inf:
         raise click.UsageError(f"--max-cost: must be a number of USD, got {max_cost}")
     if max_cost is not None and price is None:
         raise click.UsageError("--max-cost needs --price PROMPT,COMPLETION: what a call costs is not known otherwise")
     # A file name need not be UTF-8; what is written about the run is.
     command = shlex.join(["synth", *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode()
-    return Order(**flags, price=Price.parse(price) if price else None, max_cost_usd=max_cost, command=command)
+    return Order(**flags, out=out, price=Price.parse(price) if price else None, max_cost_usd=max_cost, command=command)
 
 
 def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:

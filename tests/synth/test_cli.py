@@ -152,6 +152,7 @@ def test_bad_usage_exits_with_2(place: Path) -> None:
     refused(synth("generate", "--recipe", "mine", "--rows", "0", cwd=place), "--rows", code=2)
     refused(synth("generate", "--recipe", "mine", "--max-cost", "1", cwd=place), "--max-cost needs --price", code=2)
     refused(synth("generate", cwd=place), "--recipe", code=2)
+    refused(synth("generate", "--recipe", "mine", "--out", "caf\udce9", cwd=place), "must be a UTF-8 path", code=2)
 
 
 def test_call_limit_is_told_and_raised(place: Path, endpoint: Scripted) -> None:
