@@ -30,7 +30,7 @@ from synth.recipe import LOCALES, Recipe, flat, open_recipe
 from synth.report import write_report
 from synth.runs import RunFolder, versions
 from synth.sample import Sample
-from synth.schema import Run
+from synth.schema import Ask, Run
 from synth.seeds import open_seeds
 from synth.steps import Kitchen
 from synth.teacher import Price, Teacher
@@ -163,7 +163,7 @@ async def _staff(
     return Kitchen(
         recipe=recipe,
         ledger=ledger,
-        teacher=await hire(spec, "teacher"),
+        teacher=await hire(spec, "teacher") if any(isinstance(step, Ask) for step in flat(recipe.steps)) else None,
         judge=await hire(Spec.parse(order.judge, order.base_url), "judge") if order.judge else None,
         runner=runner,
         locale=order.locale,
@@ -194,7 +194,7 @@ def _snapshot(kitchen: Kitchen, tally: Counter[str | None]) -> Snapshot:
     return Snapshot(
         kept=tally[None],
         dropped={reason: count for reason, count in tally.items() if reason is not None},
-        in_flight=kitchen.teacher.in_flight + (kitchen.judge.in_flight if kitchen.judge else 0),
+        in_flight=sum(who.in_flight for who in (kitchen.teacher, kitchen.judge) if who),
         calls=paid.calls,
         prompt_tokens=paid.prompt_tokens,
         completion_tokens=paid.completion_tokens,
@@ -225,7 +225,7 @@ def _facts(order: Order, folder: RunFolder, seeds: str, kitchen: Kitchen) -> Run
     return RunFacts(
         name=folder.path.name,
         recipe=kitchen.recipe.name,
-        teacher=kitchen.teacher.name,
+        teacher=kitchen.teacher.name if kitchen.teacher else "",
         command=order.command,
         seeds_source=seeds,
         versions=versions(),

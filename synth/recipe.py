@@ -195,8 +195,9 @@ class Recipe:
             if condition is not None:
                 yield "recipe.yaml", self._variables_of_text("{{ " + condition + " }}")
         if isinstance(step, Run):
-            yield "recipe.yaml", {step.code, step.tests}
-            for name, form in ((step.code, "code"), (step.tests, "asserts")):
+            asked_for = [(name, form) for name, form in ((step.code, "code"), (step.tests, "asserts")) if name]
+            yield "recipe.yaml", {name for name, _ in asked_for}
+            for name, form in asked_for:
                 if not all(isinstance(setter, Ask) and getattr(setter, form) for setter in self.setters_of(name)):
                     raise RecipeError(
                         f"{self._where}: run.{name}: must be asked for with `{form}: python`; add that to its step"

@@ -116,10 +116,10 @@ class Write(Step):
 class Run(Step):
     """Runs solutions against tests and keeps the strongest evidence there is."""
 
-    code: str = "solutions"
-    """The variable with the candidates."""
-    tests: str = "tests"
-    """The variable with the teacher's tests (may be `none` where the seed has its own)."""
+    code: str | None = "solutions"
+    """The variable with the candidates; `null` where the seed's own code is the only one."""
+    tests: str | None = "tests"
+    """The variable with the teacher's tests; `null` where only the seed's own examples count."""
     evidence: tuple[Evidence, ...] = ("seed", "agreement", "self")
     min_tests: Annotated[int, Field(ge=1)] = 3
     more_tests: Annotated[int, Field(ge=0, le=200)] = 12

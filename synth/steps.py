@@ -45,7 +45,8 @@ class Kitchen:
 
     recipe: Recipe
     ledger: Ledger
-    teacher: Teacher
+    teacher: Teacher | None = None
+    """`None` for a recipe that asks nothing."""
     judge: Teacher | None = None
     runner: Runner | None = None
     locale: str = "en"
@@ -148,6 +149,7 @@ class Row:
     async def _ask(self, step: Ask) -> None:
         kitchen = self._kitchen
         teacher = kitchen.judge or kitchen.teacher if step.role == "judge" else kitchen.teacher
+        assert teacher is not None, "a teacher is hired for recipes that ask"
         messages = self._recipe.render_chat(step.template, self._locale, self._variables)
         requests = [
             Request(teacher=teacher.name, messages=messages, sampling=self._sampling(step, index), index=index)
@@ -213,16 +215,17 @@ class Row:
 
     async def _run(self, step: Run) -> None:
         assert self._kitchen.runner is not None, "the engine starts a sandbox for recipes that run code"
-        found = self._variables[step.code]
+        found = self._variables[step.code] if step.code else []
         if found is None:
             raise Dropped("run.no_code", f"the step that asks for {step.code} was skipped")
         candidates = found if isinstance(found, list) else [found]
+        proposed = self._variables[step.tests] if step.tests else None
         verifier = Verifier(step, self._kitchen.runner, self._verdicts)
         instruction = str(self._variables.get("instruction") or "")
-        outcome = await verifier.verify(self._seed, candidates, self._variables[step.tests] or (), instruction)
+        outcome = await verifier.verify(self._seed, candidates, proposed or (), instruction)
         if isinstance(outcome, Rejected):
             raise Dropped(outcome.reason, outcome.detail, outcome.check)
-        solvers = [step for step in self._recipe.setters_of(step.code) if isinstance(step, Ask)]
+        solvers = [ask for ask in self._recipe.setters_of(step.code or "") if isinstance(ask, Ask)]
         alone = all(self._recipe.sees_only_the_instruction(localized(s.template, self._locale)) for s in solvers)
         # A solver that saw the seed's code may have copied it: the code is verified, the instruction is not.
         evidence = "seed_code" if outcome.evidence == "seed" and not alone else outcome.evidence
@@ -262,7 +265,7 @@ class Row:
         costs = [c.cost_usd for c in paid if c.cost_usd is not None]
         judge = self._kitchen.judge
         provenance = Provenance(
-            teacher=self._kitchen.teacher.name,
+            teacher=self._kitchen.teacher.name if self._kitchen.teacher else "",
             judge=judge.name if judge else "",
             templates=self._recipe.fingerprints,
             seed_source=self._seed.source,

@@ -93,16 +93,19 @@ class Verifier:
     ) -> Verified | Rejected:
         """The best candidate with its evidence, or why there is none. `proposed` are the teacher's tests."""
         wanted = self._step.evidence
-        if seed.tests and "seed" in wanted:
+        if seed.tests and {"seed", "seed_code"} & set(wanted):
             gold = await self._run(seed.code, seed.tests, "the seed itself")
             if gold.status != "passed":  # the code's own documentation is wrong about it, or it needs another Python
                 return Rejected(reason="seed.broken", detail=_first_failure(_check(gold, seed.tests, 1, 0), gold))
             tests = [*seed.tests, *await self._more_tests(seed)]
-            fitting = [c for c in candidates if _follows(c, seed, instruction)]
-            outcome = await self._judge(fitting, tests, seed.entry_point, "seed", instruction)
-            if isinstance(outcome, Rejected) and "seed_code" in wanted:
+            outcome: Verified | Rejected | None = None
+            if "seed" in wanted:
+                fitting = [c for c in candidates if _follows(c, seed, instruction)]
+                outcome = await self._judge(fitting, tests, seed.entry_point, "seed", instruction)
+            if "seed_code" in wanted and not isinstance(outcome, Verified):
                 own = Solution(code=seed.code, functions=(seed.entry_point,))
-                return await self._judge([own], tests, seed.entry_point, "seed_code", instruction)
+                outcome = await self._judge([own], tests, seed.entry_point, "seed_code", instruction)
+            assert outcome is not None, "one of the two was wanted"
             return outcome
         entry_point = controls.entry_point(proposed, [name for c in candidates for name in c.functions])
         if not entry_point:
