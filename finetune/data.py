@@ -142,6 +142,7 @@ def load_rows(source: str) -> Any:
 
     Raises: DataError.
     """
+    import datasets
     from datasets import load_dataset
 
     path = Path(source).expanduser()
@@ -152,8 +153,10 @@ def load_rows(source: str) -> Any:
             kind = "parquet" if path.suffix == ".parquet" else "json"
             rows = load_dataset(kind, data_files=str(path), split="train")
         elif path.is_dir():
-            _data_files(path)
-            rows = load_dataset(str(path), split="train")
+            # The library keys its cache by the folder's name alone, so two runs' `export` would be one: ours is by content.
+            content = data_hash([source])[:16] if _data_files(path) else ""
+            cache = Path(datasets.config.HF_DATASETS_CACHE) / f"opencook-{content}"
+            rows = load_dataset(str(path), split="train", cache_dir=str(cache))
         else:
             name, _, config = source.partition(":")
             rows = load_dataset(name, config or None, split="train")

@@ -127,6 +127,19 @@ def test_an_export_folder_with_parquet_is_read(tokenizer: Any, tmp_path: Path, c
     assert data.prepare([str(export)], tokenizer=tokenizer, max_length=128).examples == 3
 
 
+def test_folders_of_one_name_and_card_keep_their_own_rows(tmp_path: Path) -> None:
+    counts = []
+    for run, num_rows in (("first", 3), ("second", 5)):
+        folder = tmp_path / run / "export"
+        (folder / "data").mkdir(parents=True)
+        rows = [{"instruction": f"{run} {i}", "output": "x"} for i in range(num_rows)]
+        pq.write_table(pa.Table.from_pylist(rows), folder / "data" / "train-00000-of-00001.parquet")
+        card = "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train-*.parquet\n---\n"
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        counts.append(len(data.load_rows(str(folder))))
+    assert counts == [3, 5]
+
+
 def test_sources_are_joined(tokenizer: Any, write_rows: Write, conversation: Make) -> None:
     talks = write_rows([conversation(1)], "talks.jsonl")
     pairs = write_rows([{"instruction": "Hi", "output": "Hello"}], "pairs.jsonl")
