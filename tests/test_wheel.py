@@ -88,6 +88,8 @@ def test_it_holds_no_tests_and_no_benchmarks(names: set[str]) -> None:
         "sandbox/images/*.sh",
         "finetune/stages/*.yaml",
         "finetune/templates/*.jinja",
+        "pretrain/presets/*.yaml",
+        "pretrain/launch.sh",
         *(f"{package}/py.typed" for package in sorted(PACKAGES)),
     ],
 )
@@ -101,7 +103,7 @@ def test_a_package_is_imported_from_the_wheel(unpacked: Path, package: str) -> N
     assert Path(done.stdout.strip()) == unpacked / package / "__init__.py", done.stderr
 
 
-@pytest.mark.parametrize("command", ["synth", "sandbox", "finetune"])
+@pytest.mark.parametrize("command", ["synth", "sandbox", "finetune", "pretrain"])
 def test_a_command_starts_from_its_entry_point(unpacked: Path, command: str) -> None:
     program = "from importlib.metadata import distribution; del sys.argv[0]; "
     program += "distribution('opencook').entry_points[sys.argv[0]].load()()"
@@ -128,8 +130,9 @@ def test_the_starter_set_gives_its_seeds(unpacked: Path) -> None:
         "from sandbox.container import supervisor_command; supervisor_command()",
         "from finetune.config import load_stage; load_stage('stage2', preset='tiny', overrides={'data': ['x']})",
         "from finetune.template import chat_template; chat_template()",
+        "from pretrain.config import load_preset; load_preset('8b')",
     ],
-    ids=["image", "supervisor", "stage", "template"],
+    ids=["image", "supervisor", "stage", "template", "preset"],
 )
 def test_what_reads_a_data_file_finds_it(unpacked: Path, program: str) -> None:
     done = run_alone(unpacked, program)

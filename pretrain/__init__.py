@@ -1,0 +1,1 @@
+"""From raw code to a base model: corpus, tokenizer, shards, pretraining, annealing, export."""
