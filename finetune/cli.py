@@ -1,4 +1,4 @@
-"""The `finetune` command: `stage1`, `stage2`, `train CONFIG` and `chat`.
+"""The `finetune` command: `stage1`, `stage2`, `train CONFIG`, `chat` and `eval`.
 
 Results go to stdout, everything else to stderr. Exit 0 done, 1 failed, 2 bad usage, 130 interrupted.
 """
@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from finetune.base import EMBEDDED
+from finetune.cli_eval import eval_
 from finetune.config import StageConfig, load_stage
 from finetune.errors import FinetuneError, ModelError
 from finetune.progress import say
@@ -104,6 +105,9 @@ def chat(model: str | None, prompt: str | None, **options: Any) -> None:
     _exit("finetune chat", converse)
 
 
+cli.add_command(eval_)
+
+
 def _newest_model(runs: Path) -> Path:
     """The model folder of the run that finished last under `runs`.
 
@@ -182,3 +186,7 @@ def _exit(name: str, command: Callable[[], None]) -> None:
 def main() -> None:
     """Nothing; the console script."""
     cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -153,7 +153,7 @@ def load_rows(source: str) -> Any:
             kind = "parquet" if path.suffix == ".parquet" else "json"
             rows = load_dataset(kind, data_files=str(path), split="train")
         elif path.is_dir():
-            # The library keys its cache by the folder's name alone, so two runs' `export` would be one: ours is by content.
+            # The library keys its cache by a folder's name: two runs' `export` would be one. Ours is by content.
             content = data_hash([source])[:16] if _data_files(path) else ""
             cache = Path(datasets.config.HF_DATASETS_CACHE) / f"opencook-{content}"
             rows = load_dataset(str(path), split="train", cache_dir=str(cache))

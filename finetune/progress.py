@@ -9,12 +9,14 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from finetune.folder import OutFolder
+
+Item = TypeVar("Item")
 
 
 def say(text: str) -> None:
@@ -107,6 +109,21 @@ class Watch:
             raise KeyboardInterrupt
         self.stopped = True
         say("stopping after this step, with a checkpoint; once more stops at once")
+
+
+def track(name: str, items: Sequence[Item], *, skip: int = 0) -> Iterator[Item]:
+    """The items after the first `skip`, with a live line on a terminal, elsewhere a line on stderr every tenth part."""
+    if sys.stderr.isatty():
+        with _live_line() as bar:
+            task = bar.add_task(name, total=len(items), completed=skip, figures=name)
+            for item in items[skip:]:
+                yield item
+                bar.advance(task)
+        return
+    for number, item in enumerate(items[skip:], skip + 1):
+        yield item
+        if number * 10 // len(items) > (number - 1) * 10 // len(items):
+            say(f"{name} {number}/{len(items)}")
 
 
 def _live_line() -> Any:

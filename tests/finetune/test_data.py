@@ -134,7 +134,8 @@ def test_folders_of_one_name_and_card_keep_their_own_rows(tmp_path: Path) -> Non
         (folder / "data").mkdir(parents=True)
         rows = [{"instruction": f"{run} {i}", "output": "x"} for i in range(num_rows)]
         pq.write_table(pa.Table.from_pylist(rows), folder / "data" / "train-00000-of-00001.parquet")
-        card = "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train-*.parquet\n---\n"
+        card = "---\nconfigs:\n- config_name: default\n  data_files:\n"
+        card += "  - split: train\n    path: data/train-*.parquet\n---\n"
         (folder / "README.md").write_text(card, encoding="utf-8")
         counts.append(len(data.load_rows(str(folder))))
     assert counts == [3, 5]
