@@ -48,9 +48,9 @@ command -v pretrain >/dev/null || { echo "launch.sh: no pretrain command; pip in
 
 # How much of everything else a preset asks for. The model's own numbers are in its YAML file.
 case $label in
-    smoke) corpus=(--packages 8) broad=(--rows 40) rows=2 sft=(--preset scratch --max-steps 8) problems=(--limit 8) ;;
-    tiny) corpus=() broad=() rows=24 sft=(--preset scratch) problems=() ;;
-    *) corpus=() broad=() rows=100000 sft=(--preset full) problems=() ;;
+    smoke) corpus=(--packages 8) broad=(--rows 40) rows=2 fim=0.5 sft=(--preset scratch --max-steps 8) problems=(--limit 8) ;;
+    tiny) corpus=() broad=() rows=24 fim=0.1 sft=(--preset scratch) problems=() ;;
+    *) corpus=() broad=() rows=100000 fim=0.5 sft=(--preset full) problems=() ;;
 esac
 if [[ $label == smoke || $label == tiny || $GPUS == 0 ]]; then
     trainer=(pretrain)
@@ -91,8 +91,8 @@ step corpus pretrain data "${sources[@]}" "${corpus[@]}" --out "$run/corpus"
 # 2. A byte-level BPE tokenizer on that corpus, with FIM and chat tokens; its size is the preset's.
 step tokenizer pretrain tokenizer --data "$run/corpus" --preset "$preset" --out "$run/tokenizer"
 
-# 3. The corpus as token shards in Megatron's format; half of the documents to be filled in the middle.
-step shards pretrain pack --data "$run/corpus" --tokenizer "$run/tokenizer" --fim-rate 0.5 --out "$run/shards"
+# 3. The corpus as token shards in Megatron's format; some documents are cut to be filled in the middle.
+step shards pretrain pack --data "$run/corpus" --tokenizer "$run/tokenizer" --fim-rate "$fim" --out "$run/shards"
 
 # 4. Pretraining: warm-up, then a constant learning rate. Kill it, run again: it goes on to the very same weights.
 everywhere pretrain "${trainer[@]}" train --preset "$preset" --shards "$run/shards" --tokenizer "$run/tokenizer" \
