@@ -39,6 +39,8 @@ class Table:
     def find(self, context: np.ndarray, words: np.ndarray, vocab_size: int) -> np.ndarray:
         """The index of each n-gram, -1 where the context is -1 or the n-gram was never seen."""
         wanted = np.where(context < 0, -1, context * vocab_size + words)
+        if not len(self.keys):  # every document is shorter than the order
+            return np.full(len(wanted), -1)
         places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         return np.where(self.keys[places] == wanted, places, -1)
 

@@ -184,7 +184,7 @@ def _jsonl_rows(path: Path) -> Iterator[dict[str, Any]]:
                 if line.strip():
                     row = json.loads(line.decode())
                     yield row if isinstance(row, dict) else {}
-    except (OSError, ValueError) as error:  # a decoding error is a ValueError
+    except (OSError, ValueError, RecursionError) as error:  # a decoding error is a ValueError
         raise ShardError(f"{where}: no line of JSON in UTF-8, got {_first_line(error)}; fix it") from error
 
 

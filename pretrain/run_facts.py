@@ -94,7 +94,7 @@ def read_stage(folder: Path, name: str) -> StageFacts:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The records of a `metrics.jsonl`; a line that is cut off or no object is left out."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")  # splitlines cuts at U+2028 too
     except OSError:
         return []
     records = []

@@ -141,3 +141,8 @@ def test_compression_counts_the_bytes_of_both_ways() -> None:
     assert figures["xz"].together < 8
     with pytest.raises(ValueError, match="nothing to compress"):
         compression_bits_per_byte(["", ""])
+
+
+def test_documents_shorter_than_the_order_still_give_a_distribution() -> None:
+    model = NgramModel.train(np.array([5, 0, 6, 0], dtype=np.int32), vocab_size=8)
+    assert model.distribution(np.array([0])).sum() == pytest.approx(1.0)
