@@ -1,6 +1,6 @@
 """One dial, `depth`, that decides a whole training run: shape, learning rate, batch and tokens.
 
-Cheap experiments should differ in one number only. Depth 4 has the shape of the preset `tiny`, depth 24 has 0.7 billion
+Cheap experiments should differ in one number only. Depth 3 has the shape of the preset `tiny`, depth 24 has 0.7 billion
 parameters. Not covered: grouped-query attention, and any tuning of these rules to a corpus.
 """
 
@@ -18,7 +18,7 @@ HEAD_DIM = 64
 ASPECT_RATIO = 64
 """Width over layers. Source: arXiv 2001.08361, section 3.1: a wide range of shapes loses less than 3 %."""
 REFERENCE_WIDTH, REFERENCE_LEARNING_RATE = 256, 2e-3
-"""The preset `tiny`'s."""
+"""Where the square-root rule is anchored; not tuned to a corpus."""
 ANNEAL_SHARE = 0.1
 """Of the stable tokens. Source: arXiv 2404.06395, section 4: a decay over a tenth of the tokens is enough."""
 

@@ -86,8 +86,11 @@ def faults(mode: str) -> int:
 
 
 def test_tuned_memory_is_not_faulted_in_again() -> None:
-    """8 buffers of 48 MB, more than glibc keeps by itself: 94,000 pages of 4 kB if each is mapped anew."""
-    assert faults("tuned") < faults("untuned") / 10
+    """8 buffers of 48 MB, more than glibc keeps by itself: 94,000 pages of 4 kB if each is mapped anew.
+
+    One of the eight may be: where a small allocation landed at the heap's end, the next buffer goes behind it.
+    """
+    assert faults("tuned") < faults("untuned") / 5
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no processor affinity")

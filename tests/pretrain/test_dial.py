@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from pretrain.config import load_preset
-from pretrain.dial import MAX_DEPTH, matmul_parameters, preset_for_depth
+from pretrain.dial import MAX_DEPTH, REFERENCE_LEARNING_RATE, REFERENCE_WIDTH, matmul_parameters, preset_for_depth
 from pretrain.errors import ConfigError
 
 
@@ -19,10 +19,14 @@ def test_every_depth_is_a_valid_preset_and_deeper_is_more() -> None:
         assert less.schedule.warmup_steps * less.step_tokens <= more.schedule.warmup_steps * more.step_tokens
 
 
-def test_depth_four_has_the_shape_and_learning_rate_of_tiny() -> None:
-    tiny, depth_four = load_preset("tiny"), preset_for_depth(4)
-    assert depth_four.model == tiny.model
-    assert depth_four.optimizer.learning_rate == pytest.approx(tiny.optimizer.learning_rate)
+def test_depth_three_has_the_shape_of_tiny() -> None:
+    assert preset_for_depth(3).model == load_preset("tiny").model
+
+
+def test_the_learning_rate_at_the_reference_width_is_the_reference_one() -> None:
+    depth_four = preset_for_depth(4)
+    assert depth_four.model.width == REFERENCE_WIDTH
+    assert depth_four.optimizer.learning_rate == pytest.approx(REFERENCE_LEARNING_RATE)
 
 
 def test_tokens_are_the_ratio_times_the_matmul_parameters() -> None:
