@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pretrain.fim import Parts, Sentinels, arrange, cut
+from pretrain.parent import die_with_parent
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -93,7 +92,7 @@ def set_up(tokenizer: str, fim_rate: float, spm_rate: float, seed: int) -> None:
     global _encoder
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # before the library is loaded: one thread per worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    die_with_parent()
     _encoder = Encoder.load(Path(tokenizer), fim_rate=fim_rate, spm_rate=spm_rate, seed=seed)
 
 
@@ -101,11 +100,3 @@ def encode_rows(rows: Sequence[Row], *, cut: bool) -> Encoded:
     """The rows' tokens, by this worker's encoder."""
     assert _encoder is not None
     return _encoder.encode(rows, allow_cuts=cut)
-
-
-def _die_with_parent() -> None:
-    """A parent that was killed leaves its pool waiting for tasks for ever."""
-    parent = parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os._exit(1)

@@ -8,6 +8,7 @@ and no more than that is read.
 
 from __future__ import annotations
 
+import lzma
 import stat
 import tarfile
 import zipfile
@@ -34,7 +35,10 @@ UNKNOWN = "preprocess.unknown_language"
 TOO_LARGE = "preprocess.too_large"
 UNSAFE = "preprocess.unsafe_path"
 
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pretrain.command import command_line
 from pretrain.data import corpus
 from pretrain.data.decontamination import decontaminate, load_benchmarks
 from pretrain.data.dedup import exact_reasons, near_reasons
@@ -85,6 +86,7 @@ def _build(options: DataOptions, out: Path, workers: int) -> dict[str, Any]:
         advance(len(documents))
     return {
         "stage": "data",
+        "command": command_line(),
         "status": "done",
         "funnel": funnel.as_dict(),
         "train": train,

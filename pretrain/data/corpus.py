@@ -5,8 +5,8 @@ Parts are cut by their text's size, in document order, so the same documents alw
 
 from __future__ import annotations
 
-import fcntl
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from pretrain import run_folder
 from pretrain.data.document import Document
 from pretrain.errors import CorpusError, RunFolderError
 from synth.files import atomic_file
@@ -22,30 +23,46 @@ PART_BYTES = 128 * 2**20
 """Text of one part, more or less: enough to compress well, little enough to hold in memory."""
 SPLITS = ("train", "heldout")
 COLUMNS = tuple(field.name for field in fields(Document))
+# The second form of each is what `atomic_file` leaves of a run that was killed.
+_PART = re.compile(r"part-\d+\.parquet|\.part-\d+\.parquet\.\w+")
+_OWN = re.compile(r"\.lock|manifest\.json|\.manifest\.json\.\w+")
 
 
 @contextmanager
 def hold_folder(out: Path) -> Iterator[None]:
     """A block in which no other process writes `out`.
 
-    Raises: RunFolderError where another does, or where the folder holds something else.
+    Raises: RunFolderError where another does, or where the folder holds what `pretrain data` did not write.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        strangers = sorted(
-            entry.name for entry in out.iterdir() if entry.name not in (*SPLITS, "manifest.json", ".lock")
-        )
-        if strangers and not (out / ".lock").exists():
-            raise RunFolderError(f"{out}: holds something else ({strangers[0]}); choose another --out")
-        lock = (out / ".lock").open("w")
+        stranger = next(_strangers(out), None) if out.exists() else None
     except OSError as error:
-        raise RunFolderError(f"{out}: cannot be written, got {error.strerror}; choose another --out") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunFolderError(f"{out}: another process writes there; wait for it or choose another --out") from None
+        raise RunFolderError(f"{out}: cannot be read, got {error.strerror}; choose another --out") from error
+    if stranger is not None:
+        raise RunFolderError(f"{out}: holds something else ({stranger}); choose another --out")
+    with run_folder.hold_folder(out):
         yield
+
+
+def _strangers(out: Path) -> Iterator[str]:
+    """What in `out` no run of this stage wrote, whole or interrupted: clearing the folder would lose it."""
+    for entry in sorted(out.iterdir()):
+        if entry.name in SPLITS and entry.is_dir() and not entry.is_symlink():
+            inner = (path for path in sorted(entry.rglob("*")) if not path.is_dir() or path.is_symlink())
+            yield from (str(path.relative_to(out)) for path in inner if not _PART.fullmatch(path.name))
+        elif not _OWN.fullmatch(entry.name):
+            yield entry.name
+    if _stage(out / "manifest.json") != "data":
+        yield "manifest.json"
+
+
+def _stage(manifest: Path) -> Any:
+    """Whose manifest it is; ours where there is none, or none that can be read (`read_manifest` tells of that)."""
+    try:
+        content = json.loads(manifest.read_bytes())
+    except (FileNotFoundError, ValueError, RecursionError):
+        return "data"
+    return content.get("stage") if isinstance(content, dict) else None
 
 
 def read_manifest(out: Path) -> dict[str, Any] | None:
@@ -58,7 +75,7 @@ def read_manifest(out: Path) -> dict[str, Any] | None:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise CorpusError(f"{path}: damaged, got {error}; run again with --restart") from error
 
 
@@ -69,10 +86,18 @@ def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
 
 
 def clear(out: Path) -> None:
-    """Nothing; what an earlier run wrote is gone, the manifest first."""
-    (out / "manifest.json").unlink(missing_ok=True)
-    for split in SPLITS:
-        shutil.rmtree(out / split, ignore_errors=True)
+    """Nothing; what an earlier run wrote is gone, the manifest first.
+
+    Raises: RunFolderError where some of it stays, which would count as part of the new corpus.
+    """
+    try:
+        for manifest in (out / "manifest.json", *out.glob(".manifest.json.*")):
+            manifest.unlink(missing_ok=True)
+        for split in SPLITS:
+            if (out / split).exists():
+                shutil.rmtree(out / split)
+    except OSError as error:
+        raise RunFolderError(f"{out}: cannot be cleared, got {error}; remove it or choose another --out") from error
 
 
 def write_split(folder: Path, documents: Iterable[Document]) -> dict[str, dict[str, int]]:

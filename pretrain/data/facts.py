@@ -16,7 +16,9 @@ _DIGITS = b"0123456789"
 _SPACES = b" \t\n\r\f\v"
 
 _HASH_COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
-_SLASH_COMMENT = re.compile(r"^[ \t]*//[^\n]*$|/\*.*?\*/", re.MULTILINE | re.DOTALL)
+_SLASH_LINE = re.compile(r"^[ \t]*//[^\n]*$", re.MULTILINE)
+# A block that is never closed runs to the end: without that, each of its marks would be searched for to the end.
+_SLASH_COMMENT = re.compile(_SLASH_LINE.pattern + r"|/\*.*?(?:\*/|\Z)", re.MULTILINE | re.DOTALL)
 _DASH_COMMENT = re.compile(r"^[ \t]*--.*$", re.MULTILINE)
 _COMMENTS = (
     dict.fromkeys(
@@ -39,9 +41,11 @@ _GENERATED_CHARS = 200
 _TODO = re.compile(r"\b(?:TODO|FIXME)\b|your code here", re.IGNORECASE)
 _ASSERT = re.compile(r"\s*(?:assert\b|self\.assert\w*\()")
 _HEX = re.compile(r"\b0[xX][0-9a-fA-F]+|\\x[0-9a-fA-F]{2}")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{64,}={0,2}")
 _ENCODED = re.compile(
     r"[A-Za-z0-9+/]{64,}={0,2}|(?:\\x[0-9a-fA-F]{2}|0x[0-9a-fA-F]{2},?\s?){8,}|(?:\\u[0-9a-fA-F]{4}){8,}"
 )
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 class Facts:
@@ -89,7 +93,7 @@ class Facts:
     @cached_property
     def letter_share(self) -> float:
         """Of the characters that are not white space; letters of any script."""
-        others = 0 if self.text.isascii() else sum(char > "\x7f" and char.isalpha() for char in self.text)
+        others = sum(map(str.isalpha, "".join(_NOT_ASCII.findall(self.text))))
         return (self._count_ascii(_LETTERS) + others) / self._num_visible
 
     @cached_property
@@ -106,7 +110,11 @@ class Facts:
     def comments(self) -> list[str]:
         """Comment lines and blocks."""
         pattern = _COMMENTS.get(self.language)
-        return pattern.findall(self.text) if pattern else []
+        found: list[str] = pattern.findall(self.text) if pattern else []
+        if pattern is _SLASH_COMMENT and found and _is_open(found[-1]):
+            start = self.num_chars - len(found.pop())
+            found += _SLASH_LINE.findall(self.text, start)
+        return found
 
     @cached_property
     def duplicate_line_share(self) -> float:
@@ -170,9 +178,11 @@ class Facts:
     @cached_property
     def _encoded_runs(self) -> list[int]:
         # The search is the slowest by far, and few files hold anything it could find.
-        if max(map(len, self._words), default=0) < 64 and not any(mark in self.text for mark in ("0x", "\\x", "\\u")):
+        has_escapes = any(mark in self.text for mark in ("0x", "\\x", "\\u"))
+        if not has_escapes and max(map(len, self._words), default=0) < 64:
             return []
-        return [match.end() - match.start() for match in _ENCODED.finditer(self.text)]
+        pattern = _ENCODED if has_escapes else _BASE64
+        return [match.end() - match.start() for match in pattern.finditer(self.text)]
 
     @cached_property
     def _bytes(self) -> bytes:
@@ -181,3 +191,8 @@ class Facts:
     def _count_ascii(self, chars: bytes) -> int:
         """How many of `chars` there are: deleting bytes is 30 times as fast as a loop over characters."""
         return len(self._bytes) - len(self._bytes.translate(None, chars))
+
+
+def _is_open(comment: str) -> bool:
+    """Whether it is a block comment without its closing mark, of which `/*/` has none."""
+    return comment.startswith("/*") and (len(comment) < 4 or not comment.endswith("*/"))

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from pretrain.errors import CorpusError
+from pretrain.parent import die_with_parent
 
 _AHEAD = 3  # items under way for each worker, so that memory stays bounded
 
@@ -31,7 +32,7 @@ def ordered_map(workers: int) -> Iterator[Map]:
         return
     # Spawned, not forked: this process has threads by then, which a fork would leave behind in unknown states.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_set_up) as pool:
         try:
             yield partial(_map_ahead, pool, workers * _AHEAD)
         except BrokenProcessPool as error:
@@ -43,8 +44,9 @@ def ordered_map(workers: int) -> Iterator[Map]:
             raise
 
 
-def _ignore_interrupts() -> None:
-    """Nothing; Ctrl-C is for the process that prints, which then ends its workers."""
+def _set_up() -> None:
+    """Nothing; the worker ends with its parent, and leaves Ctrl-C to it."""
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

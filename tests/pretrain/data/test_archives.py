@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import lzma
+import random
 import tarfile
 import zipfile
 from pathlib import Path
@@ -94,3 +96,17 @@ def test_a_damaged_archive_is_named(tmp_path: Path, suffix: str) -> None:
     path.write_bytes(tar_of(tmp_path / "whole.tar.gz", {"a/a.py": bytes(range(256)) * 99}).read_bytes()[:200])
     with pytest.raises(SourceError, match=r"torn.*not a whole archive"):
         read_archive(path)
+
+
+def test_a_damaged_xz_archive_is_named(tmp_path: Path) -> None:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        for name in ("a-1.0/a.py", "a-1.0/b.py"):
+            info = tarfile.TarInfo(name)
+            info.size = 10**6
+            archive.addfile(info, io.BytesIO(random.Random(0).randbytes(info.size // 2).hex().encode()))
+    data = bytearray(lzma.compress(plain.getvalue()))
+    data[len(data) // 2 : len(data) // 2 + 100] = b"\xff" * 100
+    (tmp_path / "a.tar.gz").write_bytes(data)
+    with pytest.raises(SourceError, match="not a whole archive"):
+        read_archive(tmp_path / "a.tar.gz")

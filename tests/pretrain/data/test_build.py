@@ -121,8 +121,52 @@ def test_a_folder_of_something_else_is_not_touched(source: Path, tmp_path: Path)
         make(source, tmp_path / "mine", restart=True)
 
 
+@pytest.mark.parametrize("name", ["thesis.txt", "train/cats/cat.png", "heldout/notes.md"])
+def test_a_lock_does_not_make_a_folder_ours(source: Path, tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("years of work")
+    (tmp_path / "mine" / ".lock").touch()
+    with pytest.raises(RunFolderError, match="holds something else"):
+        make(source, tmp_path / "mine", restart=True)
+    assert mine.read_text() == "years of work"
+
+
+def test_a_manifest_of_another_stage_is_not_cleared(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    out.mkdir()
+    (out / "manifest.json").write_text('{"stage": "pack"}')
+    with pytest.raises(RunFolderError, match=r"holds something else \(manifest\.json\)"):
+        make(source, out, restart=True)
+    assert (out / "manifest.json").exists()
+
+
+def test_what_a_killed_run_left_is_cleared(source: Path, tmp_path: Path) -> None:
+    make(source, tmp_path / "whole")
+    torn = tmp_path / "torn" / "train" / "python"
+    torn.mkdir(parents=True)
+    (torn / ".part-00000.parquet.k3_x9abc").write_bytes(b"PAR1")
+    (torn.parent.parent / ".manifest.json.k3_x9abc").write_bytes(b"{")
+    make(source, tmp_path / "torn")
+    assert rows(tmp_path / "torn") == rows(tmp_path / "whole")
+    assert not list((tmp_path / "torn").rglob(".*.k3_x9abc"))
+
+
+def test_a_damaged_manifest_is_made_anew_by_restart(source: Path, tmp_path: Path) -> None:
+    make(source, tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").write_text("{")
+    with pytest.raises(CorpusError, match="damaged"):
+        make(source, tmp_path / "out")
+    assert make(source, tmp_path / "out", restart=True)["funnel"]["kept"] == 4
+
+
+def test_the_manifest_names_its_command(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/pretrain", "data", "--out", "a b"])
+    assert make(source, tmp_path / "out")["command"] == "pretrain data --out 'a b'"
+
+
 def test_two_runs_never_write_one_folder(source: Path, tmp_path: Path) -> None:
-    with hold_folder(tmp_path / "out"), pytest.raises(RunFolderError, match="another process writes there"):
+    with hold_folder(tmp_path / "out"), pytest.raises(RunFolderError, match="another process works there"):
         make(source, tmp_path / "out")
 
 

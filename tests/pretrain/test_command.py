@@ -1,0 +1,20 @@
+"""The command as manifests show it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pretrain.command import command_line
+
+
+@pytest.mark.parametrize(
+    ("program", "shown"),
+    [
+        ("/opt/venv/bin/pretrain", "pretrain"),
+        ("pretrain", "pretrain"),
+        ("/opt/site-packages/pretrain/cli.py", "pretrain"),  # `python -m pretrain.cli`
+    ],
+)
+def test_a_command_can_be_pasted(monkeypatch: pytest.MonkeyPatch, program: str, shown: str) -> None:
+    monkeypatch.setattr("sys.argv", [program, "pack", "--data", "my corpus", "--out", "a"])
+    assert command_line() == f"{shown} pack --data 'my corpus' --out a"
