@@ -1,24 +1,26 @@
 """Documents to train and judge a tokenizer on: those of a corpus folder, or of plain files and folders of them.
 
 A corpus folder brings its own held-out split. Of anything else a document is held out by the hash of its text, so the
-same text is always on the same side. Texts stream; nothing keeps them all.
+same text is always on the same side. Texts stream; nothing keeps them all. Of plain folders, hidden files are left out.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pretrain.errors import CorpusError
-from synth.errors import SynthError
-from synth.files import JSONL_SUFFIXES, PARQUET_SUFFIXES, read_table
+from synth.files import JSONL_SUFFIXES, PARQUET_SUFFIXES
 
 HELD_OUT_SHARE = 0.05
 """Of the documents outside a corpus folder."""
 BATCH_ROWS = 1024
+STRINGS = ("string", "large_string", "string_view")
+"""Arrow's types of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Document:
 def find_sources(paths: Sequence[Path]) -> list[Source]:
     """The files under `paths`, in order: corpus folders (`train/<language>/*.parquet`), other folders, files.
 
-    Raises: CorpusError where a path does not exist or nothing is in it.
+    Raises: CorpusError where a path does not exist, nothing is in it, or it is an unfinished corpus.
     """
     sources = [source for path in paths for source in _sources_in(path)]
     if not sources:
@@ -73,11 +75,14 @@ def sample(sources: Sequence[Source], *, max_bytes: int, seed: int = 0) -> Itera
 
 
 def digest(sources: Iterable[Source]) -> str:
-    """The SHA-256 over every file's name, language and bytes, as hex."""
+    """The SHA-256 over every file's name, language and bytes, as hex. Raises: CorpusError."""
     whole = hashlib.sha256()
     for source in sources:
-        with source.path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with source.path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise CorpusError(f"{source.path}: cannot be read, got {error.strerror}; leave it out") from error
         whole.update(f"{source.path.name}\0{source.language}\0{source.held_out}\0{content}\n".encode())
     return whole.hexdigest()
 
@@ -89,16 +94,23 @@ def _draw(text: str, salt: object) -> float:
 
 def _sources_in(path: Path) -> Iterator[Source]:
     if path.is_file():
-        yield Source(path, path.suffix.removeprefix(".") or "text", None)
-    elif (path / "train").is_dir():
+        yield _plain(path)
+    elif any(path.glob("train/*/*.parquet")) or any(path.glob("heldout/*/*.parquet")):
+        if not (path / "manifest.json").is_file():
+            raise CorpusError(f"{path}: an unfinished corpus, there is no manifest.json; run `pretrain data` again")
         for side in ("train", "heldout"):
             for file in sorted(path.joinpath(side).glob("*/*.parquet")):
                 yield Source(file, file.parent.name, side == "heldout")
     elif path.is_dir():
-        for file in sorted(file for file in path.rglob("*") if file.is_file()):
-            yield Source(file, file.suffix.removeprefix(".") or "text", None)
+        for file in sorted(path.rglob("*")):
+            if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts):
+                yield _plain(file)
     else:
         raise CorpusError(f"{path}: no such file or folder; give a corpus folder or text files")
+
+
+def _plain(path: Path) -> Source:
+    return Source(path, path.suffix.removeprefix(".") or "text", None)
 
 
 def _texts(source: Source) -> Iterator[str]:
@@ -114,18 +126,27 @@ def _texts(source: Source) -> Iterator[str]:
 
 
 def _row_texts(path: Path) -> Iterator[str]:
+    where = f"{path}"
     try:
-        rows: list[dict[str, Any]] = read_table(path).rows
-    except SynthError as error:
-        raise CorpusError(str(error)) from error
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row.get("text"), str):
-            raise CorpusError(f"{path}:{number}: needs a `text` of type string, got {', '.join(row) or 'no columns'}")
-        try:
-            row["text"].encode()
-        except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair
-            raise CorpusError(f"{path}:{number}: `text` is not valid Unicode, got {error}; remove the row") from error
-        yield row["text"]
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                where = f"{path}:{number}"
+                if line.strip():
+                    yield _text_of(json.loads(line.decode()), where)
+    except (OSError, ValueError, RecursionError) as error:  # a decoding error is a ValueError
+        raise CorpusError(f"{where}: not a line of JSON in UTF-8, got {error}; fix or remove it") from error
+
+
+def _text_of(row: Any, where: str) -> str:
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        columns = ", ".join(row) or "no columns" if isinstance(row, dict) else type(row).__name__
+        raise CorpusError(f"{where}: needs a `text` of type string, got {columns}")
+    text: str = row["text"]
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # JSON can spell half a surrogate pair
+        raise CorpusError(f"{where}: `text` is not valid Unicode, got {error}; remove the row") from error
+    return text
 
 
 def _parquet_texts(path: Path) -> Iterator[str]:
@@ -136,7 +157,10 @@ def _parquet_texts(path: Path) -> Iterator[str]:
         with pyarrow.parquet.ParquetFile(path) as file:
             if "text" not in file.schema_arrow.names:
                 raise CorpusError(f"{path}: needs a `text` column, got {', '.join(file.schema_arrow.names)}")
+            kind = file.schema_arrow.field("text").type
+            if str(kind.value_type if pyarrow.types.is_dictionary(kind) else kind) not in STRINGS:
+                raise CorpusError(f"{path}: needs a `text` column of strings, got {kind}")
             for batch in file.iter_batches(BATCH_ROWS, columns=["text"]):
                 yield from (text for text in batch.column(0).to_pylist() if text is not None)
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise CorpusError(f"{path}: cannot be read as Parquet, got {error}; run `pretrain data` again") from error

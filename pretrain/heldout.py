@@ -173,11 +173,12 @@ def token_bytes(tokenizer: Path) -> NDArray[np.int64]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         vocabulary, added = content["model"]["vocab"], content["added_tokens"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        size = 1 + max([*vocabulary.values(), *(token["id"] for token in added)])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TokenizerError(f"{path}: cannot be read as a BPE tokenizer ({error}); give its folder") from error
     if "ByteLevel" not in json.dumps(content.get("decoder")):
         raise TokenizerError(f"{path}: not a byte-level tokenizer; bytes per token are known for those only")
-    sizes = np.zeros(1 + max(*vocabulary.values(), *(token["id"] for token in added)), dtype=np.int64)
+    sizes = np.zeros(size, dtype=np.int64)
     for token, number in vocabulary.items():
         sizes[number] = len(token)  # the byte-level alphabet has one character per byte
     for token in added:

@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from pretrain import encode
-from pretrain.errors import ShardError
+from pretrain.command import command_line
+from pretrain.errors import ConfigError, ShardError
+from pretrain.pack_folder import SCRATCH, clear, identity, read_manifest, whole_shards
 from pretrain.pack_input import Row, Source, digest, find_sources, read_rows, text_bytes
 from pretrain.pack_show import Progress, say
-from pretrain.run_folder import differences, hold_folder
-from pretrain.shards import write_shard
+from pretrain.run_folder import hold_folder
+from pretrain.shards import Shard, write_shard
 from pretrain.shuffle import Shuffle
 from pretrain.tokenizer import END_OF_TEXT, fingerprint, load_tokenizer
 from synth.files import atomic_file
@@ -35,7 +37,6 @@ from synth.files import atomic_file
 BATCH_CHARACTERS = 1 << 20
 """Per task of a worker: large enough that passing it costs nothing, small enough that all finish together."""
 TASKS_PER_WORKER = 3
-SCRATCH = ".packing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,27 @@ def pack(
     """The manifest of the shards in `out`, packed now or, from the same inputs, before.
 
     `workers` is `None` for one per core.
-    Raises: ShardError, TokenizerError, RunFolderError; `synth.errors.RunFolderError` for a full disk.
+    Raises: ConfigError, ShardError, TokenizerError, RunFolderError; `synth.errors.RunFolderError` for a full disk.
     """
     started = time.monotonic()
+    for name, rate in (("--fim-rate", fim_rate), ("--spm-rate", spm_rate)):
+        if not 0 <= rate <= 1:  # true of NaN too, which the parser lets through
+            raise ConfigError(f"{name}: must be in [0, 1], got {rate}; change it")
     settings = Settings(fingerprint(tokenizer), fim_rate, spm_rate, seed)
     sources = find_sources(data)
     files = {source.label: digest(source.paths) for source in sources}
     inputs = {**asdict(settings), "files": files}
     with hold_folder(out):
-        if not restart and (found := _finished(out, inputs)) is not None:
+        before = read_manifest(out, inputs, restart=restart)
+        done = {} if restart else whole_shards(out, inputs)
+        lost = [label for label in files if label not in done]
+        if before is not None and not lost:
             say(f"{out}: already finished; --restart does it again")
-            return found
-        (out / "manifest.json").unlink(missing_ok=True)
-        facts = _pack_all(sources, tokenizer, out, inputs, workers=workers or len(os.sched_getaffinity(0)))
+            return before
+        if before is not None and not restart:
+            say(f"{out}: finished before, but {', '.join(lost)} is missing or damaged and packed again")
+        count = workers or len(os.sched_getaffinity(0))
+        facts = _pack_all(sources, tokenizer, out, inputs, done=done, workers=count)
         manifest = _manifest(facts, inputs, seconds=time.monotonic() - started)
         with atomic_file(out / "manifest.json") as file:
             file.write(json.dumps(manifest, indent=1).encode() + b"\n")
@@ -83,15 +92,21 @@ def pack(
 
 
 def _pack_all(
-    sources: Sequence[Source], tokenizer: Path, out: Path, inputs: dict[str, Any], *, workers: int
+    sources: Sequence[Source],
+    tokenizer: Path,
+    out: Path,
+    inputs: dict[str, Any],
+    *,
+    done: dict[str, dict[str, Any]],
+    workers: int,
 ) -> dict[str, dict[str, Any]]:
-    """Label -> facts of each shard; those that an earlier run finished are taken as they are."""
+    """Label -> facts of each shard; those that are `done` stay, all others go or are written."""
     special = load_tokenizer(tokenizer)  # refuses a bad folder here, in one line, instead of in every worker
     base = {"vocab_size": special.get_vocab_size(), "end_of_text": special.token_to_id(END_OF_TEXT)}
-    planned = {source.label: _identity(inputs, source.label) for source in sources}
-    _clear(out, keep=planned)
-    facts = {label: found for label in planned if (found := _read_facts(out / label)) is not None}
-    todo = [source for source in sources if source.label not in facts]
+    (out / "manifest.json").unlink(missing_ok=True)
+    clear(out, keep=done)
+    facts = dict(done)
+    todo = [source for source in sources if source.label not in done]
     total = sum(text_bytes(path) for source in todo for path in source.paths)
     setup = (str(tokenizer), inputs["fim_rate"], inputs["spm_rate"], inputs["seed"])
     with (
@@ -101,11 +116,10 @@ def _pack_all(
         for source in todo:
             rates = {key: 0.0 if source.held_out else inputs[key] for key in ("fim_rate", "spm_rate")}
             known = base | rates | {"tokenizer": inputs["tokenizer"], "seed": inputs["seed"]}
-            known |= {"identity": planned[source.label]}
+            known |= {"identity": identity(inputs, source.label)}
             _pack_source(source, out, known, pool, progress, max_tasks=TASKS_PER_WORKER * workers)
-            facts[source.label] = _read_facts(out / source.label) or {}
-    shutil.rmtree(out / SCRATCH, ignore_errors=True)
-    return {label: facts[label] for label in planned}
+            facts[source.label] = Shard.open(out / source.label, verify=False).facts
+    return {source.label: facts[source.label] for source in sources}
 
 
 def _pack_source(
@@ -129,7 +143,10 @@ def _pack_source(
             yield from shuffle.drain()
         facts.update(counted, dropped=dict(sorted(dropped.items())))
 
-    write_shard(out / source.label, documents(), facts)
+    try:
+        write_shard(out / source.label, documents(), facts)
+    finally:  # also on a full disk, where it would stay in the way
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _encoded(
@@ -165,51 +182,6 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _identity(inputs: dict[str, Any], label: str) -> str:
-    """What a finished shard must have been made from to be taken as it is."""
-    own = {key: value for key, value in inputs.items() if key != "files"} | {"files": inputs["files"][label]}
-    return json.dumps(own, sort_keys=True)
-
-
-def _read_facts(prefix: Path) -> dict[str, Any] | None:
-    try:
-        return dict(json.loads(prefix.with_name(prefix.name + ".json").read_bytes()))
-    except (OSError, ValueError):
-        return None
-
-
-def _clear(out: Path, *, keep: dict[str, str]) -> None:
-    """Removes shards of other inputs and what killed runs left; other files stay."""
-    for folder in (out, out / "heldout"):
-        for path in folder.glob("*.json"):
-            label = path.relative_to(out).with_suffix("").as_posix()
-            facts = _read_facts(out / label)
-            if facts is not None and "sha256_bin" in facts and facts.get("identity") != keep.get(label):
-                for suffix in (".json", ".idx", ".bin"):
-                    path.with_name(path.stem + suffix).unlink(missing_ok=True)
-        for suffix in ("bin", "idx", "json"):
-            for path in folder.glob(f".*.{suffix}.*"):  # temporary files of `atomic_file`
-                path.unlink()
-
-
-def _finished(out: Path, inputs: dict[str, Any]) -> dict[str, Any] | None:
-    """The manifest in `out`, if it is there. Raises: ShardError where it was packed from other inputs."""
-    try:
-        manifest: dict[str, Any] = json.loads((out / "manifest.json").read_bytes())
-        changed = differences(manifest["inputs"], inputs)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ShardError(f"{out}/manifest.json: not ours, got {error!r}; give --restart or another --out") from error
-    if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise ShardError(
-            f"{out}: packed from other inputs: {', '.join(changed[:3])}{more}; give --restart or another --out"
-        )
-    whole = all((out / f"{label}.json").is_file() for label in (*manifest["shards"], *manifest["heldout"]))
-    return manifest if whole else None
-
-
 def _manifest(facts: dict[str, dict[str, Any]], inputs: dict[str, Any], *, seconds: float) -> dict[str, Any]:
     """Raises: ShardError where no document came in."""
     shown = ("tokens", "documents", "bytes", "dropped", "sha256_bin")
@@ -222,6 +194,7 @@ def _manifest(facts: dict[str, dict[str, Any]], inputs: dict[str, Any], *, secon
     return {
         "stage": "pack",
         "status": "done",
+        "command": command_line(),
         "inputs": inputs,
         **sides,
         "tokens": tokens,

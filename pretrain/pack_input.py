@@ -1,13 +1,15 @@
 """What `pretrain pack` reads: corpus folders, and Parquet or JSON Lines files under a name. Texts stream.
 
-A row gives `text` or `content`, or `instruction` and `output` (or `response`) joined by a blank line.
-Not covered: compressed JSON Lines, and chat `messages`, whose template belongs to fine-tuning.
+A row gives `text` or `content`, or `instruction`, `input` where it has one, and `output` (or `response`), joined by
+blank lines. The first of these columns that holds a text counts; null is as good as absent.
+Not covered: hidden files, compressed JSON Lines, and chat `messages`, whose template belongs to fine-tuning.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +24,7 @@ WHOLE_FILE_BYTES = 16 << 20
 """Larger files are told apart by size, beginning and end, so that a finished pack says so at once."""
 EDGE_BYTES = 64 << 10
 BATCH_ROWS = 64
+COLUMNS = ("text", "content", "instruction", "input", "output", "response")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 Row = tuple[str, bool]
@@ -51,7 +54,9 @@ def find_sources(data: Sequence[str]) -> list[Source]:
     for item in data:
         name, equals, rest = item.partition("=")
         named = bool(equals) and not Path(item).exists()
-        for key, path in _named_files(name, Path(rest)) if named else _corpus_files(Path(item)):
+        if not (rest if named else item):  # an unset variable, which would mean the current folder
+            raise ShardError(f"--data {item!r}: no path in it; give a corpus folder, or NAME=PATH")
+        for key, path in _named_files(name, Path(rest).expanduser()) if named else _corpus_files(Path(item)):
             found.setdefault(key, []).append(path)
     return [Source(name, held_out, tuple(paths)) for (held_out, name), paths in sorted(found.items())]
 
@@ -83,19 +88,26 @@ def text_bytes(path: Path) -> int:
 
 
 def digest(paths: Iterable[Path]) -> str:
-    """A hash that tells whether the files are those of last time, names aside."""
+    """A hash that tells whether the files are those of last time, names aside. Raises: ShardError."""
     hashed = hashlib.sha256()
     for path in paths:
-        size = path.stat().st_size
-        hashed.update(f"{size}\n".encode())
-        with path.open("rb") as file:
-            if size <= WHOLE_FILE_BYTES:
-                hashed.update(file.read())
-            else:
-                hashed.update(file.read(EDGE_BYTES))
-                file.seek(-EDGE_BYTES, 2)
-                hashed.update(file.read())
+        try:
+            _hash_file(path, hashed)
+        except OSError as error:
+            raise ShardError(f"{path}: cannot be read, got {error.strerror}; check the file") from error
     return hashed.hexdigest()
+
+
+def _hash_file(path: Path, hashed: Any) -> None:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        hashed.update(f"{size}\n".encode())
+        if size <= WHOLE_FILE_BYTES:
+            hashed.update(file.read())
+        else:
+            hashed.update(file.read(EDGE_BYTES))
+            file.seek(-EDGE_BYTES, 2)
+            hashed.update(file.read())
 
 
 def _corpus_files(folder: Path) -> Iterator[tuple[tuple[bool, str], Path]]:
@@ -116,12 +128,17 @@ def _named_files(name: str, path: Path) -> Iterator[tuple[tuple[bool, str], Path
     if (path / "train").is_dir() and (path / "heldout").is_dir():
         raise ShardError(f"{name}={path}: a corpus folder, held-out text included; give it without a name")
     known = PARQUET_SUFFIXES + JSONL_SUFFIXES
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix in known)
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _is_data(file, path))
     if not path.exists():
         raise ShardError(f"{name}={path}: no such file or folder")
     if not files or files[0].suffix not in known:
         raise ShardError(f"{name}={path}: no {', '.join(known)} file; give one or a folder of them")
     yield from (((False, name), file) for file in files)
+
+
+def _is_data(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return file.suffix in PARQUET_SUFFIXES + JSONL_SUFFIXES and not hidden and not file.is_dir()
 
 
 def _check_name(name: str) -> str:
@@ -134,20 +151,19 @@ def _text_of(row: dict[str, Any]) -> tuple[str | None, bool]:
     for column in ("text", "content"):
         if isinstance(row.get(column), str):
             return row[column], True
-    instruction, response = row.get("instruction"), row.get("output", row.get("response"))
-    if isinstance(instruction, str) and isinstance(response, str):
-        return f"{instruction}\n\n{response}", False
-    return None, False
+    instruction, given = row.get("instruction"), row.get("input")
+    response = next((row[column] for column in ("output", "response") if isinstance(row.get(column), str)), None)
+    if not isinstance(instruction, str) or response is None:
+        return None, False
+    asked = f"{instruction}\n\n{given}" if isinstance(given, str) and given.strip() else instruction
+    return f"{asked}\n\n{response}", False
 
 
 def _columns(path: Path, names: Sequence[str]) -> list[str]:
     """The columns to read. Raises: ShardError where there is no text among them."""
-    for column in ("text", "content"):
-        if column in names:
-            return [column]
-    response = next((column for column in ("output", "response") if column in names), None)
-    if "instruction" in names and response is not None:
-        return ["instruction", response]
+    columns = [column for column in COLUMNS if column in names]
+    if {"text", "content"} & set(columns) or ("instruction" in columns and {"output", "response"} & set(columns)):
+        return columns
     raise ShardError(
         f"{path}: needs a column text or content, or instruction and output; got {', '.join(names) or 'none'}"
     )

@@ -30,6 +30,12 @@ BLOCK_BYTES = 64 << 20
 WHOLE_BYTES = 4 << 30
 """Up to here every byte is read when a shard is opened (SHA-256 runs at 1 to 2 GB/s); beyond, three blocks are."""
 REPACK = "pack it again with `pretrain pack --restart`"
+FACTS: dict[str, type] = {
+    **dict.fromkeys(("tokens", "documents", "bytes", "vocab_size", "end_of_text", "block_bytes"), int),
+    **dict.fromkeys(("tokenizer", "sha256_bin", "sha256_idx"), str),
+    **dict.fromkeys(("blocks_bin", "blocks_idx"), list),
+}
+"""What the JSON file says at least."""
 
 Tokens = NDArray[np.int32]
 
@@ -61,12 +67,19 @@ class Shard:
         """
         facts = _read_facts(prefix)
         _check_origin(prefix, facts, tokenizer, vocab_size)
+        try:
+            return cls._map(prefix, facts, verify)
+        except OSError as error:
+            raise ShardError(f"{prefix}: cannot be read, got {error.strerror or error}; {REPACK}") from error
+
+    @classmethod
+    def _map(cls, prefix: Path, facts: dict[str, Any], verify: bool | None) -> Shard:
         bin_path, idx_path = _beside(prefix, ".bin"), _beside(prefix, ".idx")
         _check_size(bin_path, 4 * facts["tokens"])
         offsets, sizes = _read_index(idx_path, facts)
         whole = verify if verify is not None else bin_path.stat().st_size <= WHOLE_BYTES
         for path, key in ((bin_path, "blocks_bin"), (idx_path, "blocks_idx")):
-            _check_blocks(path, facts[key], whole=whole)
+            _check_blocks(path, facts[key], facts["block_bytes"], whole=whole)
         tokens: Tokens = np.zeros(0, np.int32)  # an empty file cannot be mapped
         if facts["tokens"]:
             tokens = np.memmap(bin_path, dtype="<i4", mode="r")
@@ -123,12 +136,13 @@ def open_shards(
 def open_heldout(
     folders: Sequence[Path], *, tokenizer: str | None = None, vocab_size: int | None = None, verify: bool | None = None
 ) -> dict[str, Shard]:
-    """Name -> held-out shard, over those of `folders` that have any.
+    """Name -> held-out shard, over those of `folders` that have any; shards without a document are left out.
 
     Raises: ShardError.
     """
-    held = [folder / "heldout" for folder in folders if (folder / "heldout").is_dir()]
-    return open_shards(held, tokenizer=tokenizer, vocab_size=vocab_size, verify=verify) if held else {}
+    held = [folder / "heldout" for folder in folders if any(folder.glob("heldout/*"))]
+    shards = open_shards(held, tokenizer=tokenizer, vocab_size=vocab_size, verify=verify) if held else {}
+    return {name: shard for name, shard in shards.items() if shard.num_documents}
 
 
 def write_shard(prefix: Path, documents: Iterable[tuple[Tokens, NDArray[np.int32]]], facts: dict[str, Any]) -> None:
@@ -203,15 +217,16 @@ def _read_facts(prefix: Path) -> dict[str, Any]:
     path = _beside(prefix, ".json")
     try:
         facts = json.loads(path.read_bytes())
-        required = {"tokens", "documents", "bytes", "vocab_size", "tokenizer", "end_of_text", "block_bytes"}
-        missing = (required | {"sha256_bin", "sha256_idx", "blocks_bin", "blocks_idx"}) - set(facts)
     except FileNotFoundError as error:
         raise ShardError(f"{path}: no such file; the shard was never finished, {REPACK}") from error
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ShardError(f"{path}: cannot be read, got {error}; {REPACK}") from error
-    if missing:
-        raise ShardError(f"{path}: not the facts of a shard, {', '.join(sorted(missing))} missing; {REPACK}")
-    assert isinstance(facts, dict)
+    if not isinstance(facts, dict):
+        raise ShardError(f"{path}: not the facts of a shard, got {type(facts).__name__}; {REPACK}")
+    wrong = [key for key, kind in FACTS.items() if type(facts.get(key)) is not kind]
+    wrong = wrong or [key for key, kind in FACTS.items() if kind is int and facts[key] < (key == "block_bytes")]
+    if wrong:
+        raise ShardError(f"{path}: not the facts of a shard, {', '.join(wrong)} missing or of no use; {REPACK}")
     return facts
 
 
@@ -258,14 +273,17 @@ def _read_index(path: Path, facts: dict[str, Any]) -> tuple[NDArray[np.int64], N
     return offsets, sizes
 
 
-def _check_blocks(path: Path, expected: list[str], *, whole: bool) -> None:
+def _check_blocks(path: Path, expected: list[str], block_bytes: int, *, whole: bool) -> None:
     """Raises: ShardError for a block whose bytes are not those written; first, middle and last unless `whole`."""
-    numbers = range(len(expected)) if whole else sorted({0, len(expected) // 2, len(expected) - 1})
+    count = -(-path.stat().st_size // block_bytes)
+    if len(expected) != count:
+        raise ShardError(f"{path}: has {count} blocks, but {len(expected)} checksums; {REPACK}")
+    numbers = range(count) if whole or count <= 3 else (0, count // 2, count - 1)
     with path.open("rb") as file:
         for number in numbers:
-            file.seek(number * BLOCK_BYTES)
-            if hashlib.sha256(file.read(BLOCK_BYTES)).hexdigest() != expected[number]:
-                raise ShardError(f"{path}: damaged, block {number} of {len(expected)} has another checksum; {REPACK}")
+            file.seek(number * block_bytes)
+            if hashlib.sha256(file.read(block_bytes)).hexdigest() != expected[number]:
+                raise ShardError(f"{path}: damaged, block {number} of {count} has another checksum; {REPACK}")
 
 
 def _beside(prefix: Path, suffix: str) -> Path:

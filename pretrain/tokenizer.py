@@ -39,6 +39,8 @@ _NAMED = (END_OF_TEXT, FIM_PREFIX, FIM_MIDDLE, FIM_SUFFIX, FIM_PAD, "<|repo_name
 SPECIAL_TOKENS = (*_NAMED, *(f"<|reserved_{number}|>" for number in range(len(_NAMED), NUM_SPECIAL)))
 """By id: the first one ends every document."""
 MIN_VOCAB_SIZE = NUM_SPECIAL + 256
+FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+"""Of a tokenizer folder."""
 
 LETTERS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
 DIGITS = r"\p{N}"
@@ -104,12 +106,8 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
         "clean_up_tokenization_spaces": False,
         "model_max_length": 1_000_000_000,  # the model's context is in its own config
     }
-    contents = {
-        "tokenizer.json": tokenizer.to_str(pretty=True),
-        "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
-        "chat_template.jinja": chat_template(),
-    }
-    for name, text in contents.items():
+    contents = (tokenizer.to_str(pretty=True), json.dumps(config, indent=2) + "\n", chat_template())
+    for name, text in zip(FILES, contents, strict=True):
         with atomic_file(folder / name) as file:
             file.write(text.encode())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -10,10 +11,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pretrain.documents import Document, digest, documents, find_sources, sample
-from pretrain.errors import TokenizerError
+from pretrain.command import command_line
+from pretrain.documents import Document, Source, digest, documents, find_sources, sample
+from pretrain.errors import ConfigError, TokenizerError, require_train_extra
 from pretrain.fertility import SMOLLM2, Fertility, by_language, compare, find_tokenizer
-from pretrain.tokenizer import LLAMA_CPP_PRE, PATTERN, fingerprint, load_tokenizer, save_tokenizer, train_tokenizer
+from pretrain.run_folder import hold_folder
+from pretrain.tokenizer import (
+    FILES,
+    LLAMA_CPP_PRE,
+    PATTERN,
+    fingerprint,
+    load_tokenizer,
+    save_tokenizer,
+    train_tokenizer,
+)
 from synth.files import atomic_file
 
 OURS = "ours"
@@ -31,9 +42,14 @@ def build_tokenizer(
 ) -> dict[str, Any]:
     """The manifest of the tokenizer in `out`, trained now or, from the same inputs, before.
 
-    Raises: TokenizerError, CorpusError; `synth.errors.RunFolderError` for a full disk.
+    A finished one is only compared with those of `others` that it was not compared with before.
+    Raises: ConfigError, TokenizerError, CorpusError, RunFolderError; `synth.errors.RunFolderError` for a full disk.
     """
-    started = time.monotonic()
+    require_train_extra()
+    if not 0 < sample_mb < math.inf:  # false of NaN too, which the parser lets through
+        raise ConfigError(f"--sample-mb: must be more than 0 and finite, got {sample_mb}; change it")
+    if OURS in others:
+        raise TokenizerError(f"--compare {OURS}: a name of this table; write ./{OURS} for a folder of that name")
     sources = find_sources(data)
     inputs = {
         "data": digest(sources),
@@ -43,30 +59,60 @@ def build_tokenizer(
         "pattern": PATTERN,
         "tokenizers": version("tokenizers"),
     }
-    if not restart and (found := _finished(out, inputs)) is not None:
-        say(f"{out}: already finished; --restart does it again")
-        return found
+    with hold_folder(out):
+        found = _finished(out, inputs, restart=restart)
+        if found is None:
+            return _write(out, _build(sources, out, inputs, others))
+        new = [name for name in others if name not in found["vocab_sizes"]]
+        if not new:
+            say(f"{out}: already finished; --restart does it again")
+            return found
+        say(f"{out}: already finished; comparing with {', '.join(new)}")
+        rivals = {name: find_tokenizer(name) for name in new}
+        return _write(out, _with_rivals(found, rivals, load_tokenizer(out), sources, seed))
+
+
+def _build(sources: Sequence[Source], out: Path, inputs: dict[str, Any], others: Sequence[str]) -> dict[str, Any]:
+    """The manifest of the tokenizer trained now."""
+    started = time.monotonic()
     rivals = _rivals(others)
     (out / "manifest.json").unlink(missing_ok=True)
+    sample_mb, vocab_size, seed = inputs["sample_mb"], inputs["vocab_size"], inputs["seed"]
     counted = _Counted(sample(sources, max_bytes=int(sample_mb * 1e6), seed=seed))
     say(f"training {vocab_size:,} tokens on up to {sample_mb:g} MB of {len(sources)} files")
     save_tokenizer(train_tokenizer(counted, vocab_size=vocab_size), out)
     trained_s = time.monotonic() - started
     say(f"trained on {counted.num_bytes / 1e6:.1f} MB in {trained_s:.1f} s; measuring on held-out documents")
-    held_out = by_language(documents(sources, held_out=True, seed=seed))
-    figures = compare({OURS: load_tokenizer(out)} | rivals, held_out)
     manifest = {
         "stage": "tokenizer",
         "status": "done",
+        "command": command_line(),
         "inputs": inputs,
         "fingerprint": fingerprint(out),
         "llama_cpp_pre": LLAMA_CPP_PRE,
         "sample": {"documents": counted.num_documents, "bytes": counted.num_bytes},
-        "fertility": {language: {name: as_json(one) for name, one in row.items()} for language, row in figures.items()},
-        "vocab_sizes": {OURS: vocab_size} | {name: rival.get_vocab_size() for name, rival in rivals.items()},
-        "train_seconds": round(trained_s, 2),
-        "seconds": round(time.monotonic() - started, 2),
     }
+    manifest = _with_rivals(manifest, rivals, load_tokenizer(out), sources, seed)
+    return manifest | {"train_seconds": round(trained_s, 2), "seconds": round(time.monotonic() - started, 2)}
+
+
+def _with_rivals(
+    manifest: dict[str, Any], rivals: dict[str, Any], ours: Any, sources: Sequence[Source], seed: int
+) -> dict[str, Any]:
+    """The manifest with figures on held-out documents: ours, these rivals', and those it has."""
+    figures = compare({OURS: ours} | rivals, by_language(documents(sources, held_out=True, seed=seed)))
+    before = manifest.get("fertility", {})
+    sizes = {name: one.get_vocab_size() for name, one in ({OURS: ours} | rivals).items()}
+    return manifest | {
+        "fertility": {
+            language: before.get(language, {}) | {name: as_json(one) for name, one in row.items()}
+            for language, row in figures.items()
+        },
+        "vocab_sizes": manifest.get("vocab_sizes", {}) | sizes,
+    }
+
+
+def _write(out: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     with atomic_file(out / "manifest.json") as file:
         file.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode() + b"\n")
     return manifest
@@ -86,24 +132,32 @@ class _Counted:
             yield document.text
 
 
-def _finished(out: Path, inputs: dict[str, Any]) -> dict[str, Any] | None:
-    """The manifest in `out` where that run is done. Raises: TokenizerError where it was made from other inputs."""
+def _finished(out: Path, inputs: dict[str, Any], *, restart: bool) -> dict[str, Any] | None:
+    """The manifest in `out` where that run is done and its files are there, unless `restart` asks for it again.
+
+    Raises: TokenizerError where it was made from other inputs, or is another stage's.
+    """
+    path = out / "manifest.json"
     try:
-        manifest: dict[str, Any] = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
-        before = manifest["inputs"]
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TokenizerError(
-            f"{out}/manifest.json: not ours, got {error!r}; give --restart or another --out"
-        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        if restart:
+            return None
+        raise TokenizerError(f"{path}: damaged, got {error!r}; give --restart or another --out") from error
+    before = manifest.get("inputs") if isinstance(manifest, dict) else None
+    if not isinstance(before, dict) or manifest.get("stage") != "tokenizer":
+        raise TokenizerError(f"{path}: not of `pretrain tokenizer`, another stage's; choose another --out")
+    if restart:
+        return None
     differing = [key for key in inputs if before.get(key) != inputs[key]]
     if differing:
         raise TokenizerError(
             f"{out}: was trained with another {' and '.join(differing)}; give --restart or another --out"
         )
-    whole = (out / "tokenizer.json").is_file() and fingerprint(out) == manifest["fingerprint"]
-    return manifest if whole else None
+    whole = all((out / name).is_file() for name in FILES) and fingerprint(out) == manifest.get("fingerprint")
+    return manifest if whole and "vocab_sizes" in manifest and "fertility" in manifest else None
 
 
 def _rivals(others: Sequence[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 pytest.importorskip("tokenizers")
 
 from pretrain.cli_tokenizer import tokenizer as command
+from pretrain.run_folder import hold_folder
 from pretrain.tokenizer import fingerprint, load_tokenizer
 
 pytestmark = pytest.mark.train
@@ -75,6 +76,54 @@ def test_a_damaged_tokenizer_is_trained_again(data: Path, tmp_path: Path) -> Non
     assert fingerprint(tmp_path / "t") == before
 
 
+@pytest.mark.parametrize("name", ["chat_template.jinja", "tokenizer_config.json"])
+def test_a_folder_with_a_file_missing_is_not_finished(data: Path, tmp_path: Path, name: str) -> None:
+    arguments = ("--data", data, "--vocab-size", 400, "--out", tmp_path / "t")
+    run(*arguments)
+    (tmp_path / "t" / name).unlink()
+    assert "already finished" not in run(*arguments).stderr
+    assert (tmp_path / "t" / name).is_file()
+
+
+def test_a_finished_tokenizer_is_compared_without_training(data: Path, tmp_path: Path) -> None:
+    run("--data", data, "--vocab-size", 300, "--out", tmp_path / "small")
+    arguments = ("--data", data, "--vocab-size", 400, "--out", tmp_path / "t")
+    at_once = run(*arguments, "--compare", tmp_path / "small", "--json")
+    run(*arguments, "--restart")
+    written = (tmp_path / "t" / "tokenizer.json").stat().st_mtime_ns
+    later = run(*arguments, "--compare", tmp_path / "small", "--json")
+    assert "already finished; comparing with" in later.stderr
+    for key in ("fertility", "vocab_sizes"):
+        assert json.loads(later.stdout)[key] == json.loads(at_once.stdout)[key]
+    assert (tmp_path / "t" / "tokenizer.json").stat().st_mtime_ns == written
+    assert "comparing" not in run(*arguments, "--compare", tmp_path / "small").stderr
+
+
+@pytest.mark.parametrize("option", [(), ("--restart",)])
+@pytest.mark.parametrize("content", ['{"stage": "pack", "inputs": {}}', '{"stage": "tokenizer"}', "[]"])
+def test_the_folder_of_another_stage_is_left_alone(
+    data: Path, tmp_path: Path, content: str, option: tuple[str, ...]
+) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    done = run("--data", data, "--vocab-size", 400, "--out", tmp_path, *option)
+    assert done.exit_code == 1
+    assert done.stderr.endswith("not of `pretrain tokenizer`, another stage's; choose another --out\n")
+    assert (tmp_path / "manifest.json").read_text() == content
+
+
+def test_one_process_trains_at_a_time(data: Path, tmp_path: Path) -> None:
+    with hold_folder(tmp_path / "t"):
+        done = run("--data", data, "--vocab-size", 400, "--out", tmp_path / "t")
+    assert done.exit_code == 1
+    assert "another process" in done.stderr
+
+
+def test_the_manifest_says_by_which_command(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/bin/pretrain", "tokenizer", "--out", "my tokens"])
+    done = run("--data", data, "--vocab-size", 400, "--out", tmp_path / "t", "--json")
+    assert json.loads(done.stdout)["command"] == "pretrain tokenizer --out 'my tokens'"
+
+
 def test_it_compares_with_any_tokenizer(data: Path, tmp_path: Path) -> None:
     run("--data", data, "--vocab-size", 300, "--out", tmp_path / "small")
     done = run("--data", data, "--vocab-size", 900, "--out", tmp_path / "t", "--compare", tmp_path / "small")
@@ -90,6 +139,9 @@ def test_it_compares_with_any_tokenizer(data: Path, tmp_path: Path) -> None:
         (("--vocab-size", 10), "must be 288 or more"),
         (("--vocab-size", 400, "--compare", "/nowhere"), "/nowhere: no such file"),
         (("--vocab-size", 400, "--data", "/nowhere"), "/nowhere: no such file or folder"),
+        (("--vocab-size", 400, "--sample-mb", "inf"), "--sample-mb: must be more than 0 and finite, got inf"),
+        (("--vocab-size", 400, "--sample-mb", "nan"), "--sample-mb: must be more than 0 and finite, got nan"),
+        (("--vocab-size", 400, "--compare", "ours"), "--compare ours: a name of this table; write ./ours"),
     ],
 )
 def test_what_is_wrong_takes_one_line(data: Path, tmp_path: Path, arguments: tuple[object, ...], message: str) -> None:

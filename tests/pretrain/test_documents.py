@@ -18,6 +18,7 @@ def write_corpus(folder: Path, texts: dict[str, list[str]]) -> Path:
     for place, some in texts.items():
         (folder / place).mkdir(parents=True)
         pyarrow.parquet.write_table(pyarrow.table({"text": some}), folder / place / "part-00000.parquet")
+    (folder / "manifest.json").write_text("{}")
     return folder
 
 
@@ -79,6 +80,40 @@ def test_the_digest_follows_content(tmp_path: Path) -> None:
     assert digest(find_sources([tmp_path])) != before
 
 
+@pytest.mark.parametrize("side", ["train", "heldout"])
+def test_an_unfinished_corpus_is_refused(tmp_path: Path, side: str) -> None:
+    (write_corpus(tmp_path, {f"{side}/c": ["a"]}) / "manifest.json").unlink()
+    with pytest.raises(CorpusError, match=r"unfinished corpus, there is no manifest\.json; run `pretrain data` again"):
+        find_sources([tmp_path])
+
+
+def test_a_folder_of_ones_own_needs_no_manifest_and_may_have_a_train_folder(tmp_path: Path) -> None:
+    for name in ("train/a.py", "train/more/b.py", ".git/config", ".lock"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    assert [source.path.name for source in find_sources([tmp_path])] == ["a.py", "b.py"]
+
+
+def test_a_bad_line_is_counted_among_all_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n\n{"text": 3}\n')
+    with pytest.raises(CorpusError, match=r"a\.jsonl:3: needs a `text`"):
+        list(documents(find_sources([tmp_path / "a.jsonl"]), held_out=False))
+
+
+@pytest.mark.parametrize(("value", "kind"), [(1, "int64"), (["x"], "list<")])
+def test_a_text_column_of_something_else_is_named(tmp_path: Path, value: object, kind: str) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"text": [value]}), tmp_path / "a.parquet")
+    with pytest.raises(CorpusError, match=f"needs a `text` column of strings, got {kind}"):
+        list(documents(find_sources([tmp_path]), held_out=False))
+
+
+def test_a_text_column_of_categories_is_read(tmp_path: Path) -> None:
+    texts = pyarrow.array(["x", "y", "x"]).dictionary_encode()
+    pyarrow.parquet.write_table(pyarrow.table({"text": texts}), tmp_path / "a.parquet")
+    sources = find_sources([tmp_path])
+    assert [d.text for side in (True, False) for d in documents(sources, held_out=side)] == ["x", "y", "x"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -86,6 +121,8 @@ def test_the_digest_follows_content(tmp_path: Path) -> None:
         ("a.jsonl", b'{"code": 1}\n', "a.jsonl:1: needs a `text` of type string, got code"),
         ("a.jsonl", b'{"text": "\\ud800"}\n', "a.jsonl:1: `text` is not valid Unicode"),
         ("a.jsonl", b"{", "a.jsonl:1: not a line of JSON"),
+        ("a.jsonl", b"[1]", "a.jsonl:1: needs a `text` of type string, got list"),
+        ("a.jsonl", b'{"text": "\xff"}', "a.jsonl:1: not a line of JSON"),
         ("a.parquet", b"PAR1", "cannot be read as Parquet"),
     ],
 )

@@ -114,7 +114,14 @@ def test_a_shard_with_nothing_to_score_is_named(model: Any, sizes: Any, tmp_path
         score(model, Shard.open(tmp_path / "empty"), sizes)
 
 
-@pytest.mark.parametrize("content", [None, "[]", "{", '{"model": {"vocab": {"a": 0}}, "added_tokens": []}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(None, "[]", "{", '{"model": {"vocab": {"a": 0}}, "added_tokens": []}'),
+        '{"model": {"vocab": {}}, "added_tokens": [], "decoder": {"type": "ByteLevel"}}',
+        '{"model": {"vocab": [["a", 0.5]]}, "added_tokens": [], "decoder": {"type": "ByteLevel"}}',
+    ],
+)
 def test_a_tokenizer_that_is_not_byte_level_is_refused(content: str | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "tokenizer.json").write_text(content)

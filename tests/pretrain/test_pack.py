@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from pretrain import pack as packing
-from pretrain.errors import RunFolderError, ShardError, TokenizerError
+from pretrain.errors import ConfigError, RunFolderError, ShardError, TokenizerError
 from pretrain.fim import Sentinels, restore
 from pretrain.pack import pack
 from pretrain.run_folder import hold_folder
@@ -182,6 +182,99 @@ def test_rows_left_out_are_counted(tokenizer: Path, tmp_path: Path) -> None:
     assert manifest["shards"]["a"]["documents"] == 2
 
 
+def pack_two(tokenizer: Path, out: Path, **options: Any) -> dict[str, Any]:
+    """Shards a and b."""
+    for name in ("a", "b"):
+        (out.parent / f"{name}.jsonl").write_text("".join(json.dumps({"text": name + t}) + "\n" for t in TEXTS[:9]))
+    return pack([f"{name}={out.parent}/{name}.jsonl" for name in ("a", "b")], tokenizer, out, workers=1, **options)
+
+
+def test_restart_packs_damaged_shards_again(tokenizer: Path, tmp_path: Path) -> None:
+    pack_two(tokenizer, tmp_path / "out")
+    before = files_of(tmp_path / "out")
+    (tmp_path / "out" / "a.bin").write_bytes(before["a.bin"][::-1])  # size, index and inputs are still right
+    pack_two(tokenizer, tmp_path / "out", restart=True)
+    assert files_of(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("lost", ["a.bin", "a.idx", "a.json"])
+def test_a_finished_shard_that_was_lost_is_packed_again_alone(
+    tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lost: str
+) -> None:
+    first = pack_two(tokenizer, tmp_path / "out")
+    before, kept = files_of(tmp_path / "out"), (tmp_path / "out" / "b.bin").stat().st_mtime_ns
+    (tmp_path / "out" / lost).unlink()
+    again = pack_two(tokenizer, tmp_path / "out")
+    assert "finished before, but a is missing or damaged and packed again" in capsys.readouterr().err
+    assert files_of(tmp_path / "out") == before
+    assert again["shards"] == first["shards"]
+    assert (tmp_path / "out" / "b.bin").stat().st_mtime_ns == kept
+
+
+def test_a_shard_of_other_inputs_is_not_taken_for_a_finished_one(tokenizer: Path, tmp_path: Path) -> None:
+    pack_two(tokenizer, tmp_path / "out")
+    before = files_of(tmp_path / "out")
+    facts = json.loads(before["a.json"]) | {"identity": "other"}
+    (tmp_path / "out" / "a.json").write_text(json.dumps(facts))
+    pack_two(tokenizer, tmp_path / "out")
+    assert files_of(tmp_path / "out") == before
+
+
+def test_a_damaged_shard_of_other_data_goes_and_strange_files_stay(tokenizer: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, content in {
+        "old.bin": "x",
+        "old.idx": "x",
+        "old.json": "{",
+        "notes.json": "{}",
+        "more.json": "[",
+    }.items():
+        (out / name).write_text(content)
+    pack_two(tokenizer, out)
+    assert (
+        sorted(path.name for path in out.glob("*.json")) == "a.json b.json manifest.json more.json notes.json".split()
+    )
+    assert not list(out.glob("old.*"))
+
+
+def test_restart_without_held_out_text_leaves_none_behind(corpus: Path, tokenizer: Path, tmp_path: Path) -> None:
+    pack([str(corpus)], tokenizer, tmp_path / "out", workers=1)
+    pack_two(tokenizer, tmp_path / "out", restart=True)
+    assert open_heldout([tmp_path / "out"]) == {}
+    assert not (tmp_path / "out" / "heldout").exists()
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_folder_of_another_stage_is_left_alone(tokenizer: Path, tmp_path: Path, restart: bool) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.json").write_text('{"stage": "tokenizer", "inputs": {}}')
+    with pytest.raises(ShardError, match=r"not of `pretrain pack`, another stage's; choose another --out"):
+        pack_two(tokenizer, tmp_path / "out", restart=restart)
+    assert (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_a_refused_tokenizer_costs_no_shard(tokenizer: Path, tmp_path: Path) -> None:
+    pack_two(tokenizer, tmp_path / "out")
+    before = files_of(tmp_path / "out")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "tokenizer.json").write_text("{}")
+    with pytest.raises(TokenizerError):
+        pack_two(tmp_path / "bad", tmp_path / "out", restart=True)
+    assert files_of(tmp_path / "out") == before
+
+
+def test_the_manifest_says_by_which_command(tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/bin/pretrain", "pack", "--out", "my shards"])
+    assert pack_two(tokenizer, tmp_path / "out")["command"] == "pretrain pack --out 'my shards'"
+
+
+@pytest.mark.parametrize("rate", [float("nan"), 1.5])
+def test_a_rate_that_is_none_is_refused(tokenizer: Path, tmp_path: Path, rate: float) -> None:
+    with pytest.raises(ConfigError, match=r"--fim-rate: must be in \[0, 1\]"):
+        pack_two(tokenizer, tmp_path / "out", fim_rate=rate)
+
+
 def test_data_without_a_text_is_refused(tokenizer: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": ""}\n')
     with pytest.raises(ShardError, match="no row has a text"):
@@ -225,10 +318,21 @@ def test_workers_end_with_a_killed_parent(tokenizer: Path, tmp_path: Path) -> No
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
 
 
+def test_a_pack_killed_midway_goes_on_to_the_same_bytes(tokenizer: Path, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    parent, _ = start_pack(tokenizer, tmp_path / "one")
+    parent.kill()
+    parent.communicate(timeout=10)
+    data = [f"a={tmp_path}/one/a.jsonl"]
+    pack(data, tokenizer, tmp_path / "one" / "out", workers=2)
+    pack(data, tokenizer, tmp_path / "two", workers=1)
+    assert files_of(tmp_path / "one" / "out") == files_of(tmp_path / "two")
+
+
 def test_a_killed_worker_is_one_line(tokenizer: Path, tmp_path: Path) -> None:
     parent, started = start_pack(tokenizer, tmp_path)
     os.kill(started[-1], signal.SIGKILL)
     _, errors = parent.communicate(timeout=20)
     assert parent.returncode == 1
     assert errors == "pretrain pack: a: a worker died, perhaps for want of memory; give fewer --workers\n"
-    assert not list((tmp_path / "out").glob("a.*"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,21 @@ def test_equal_names_are_joined_in_the_order_given(tmp_path: Path) -> None:
     assert [text for text, _ in read_rows(sources[0].paths, Counter())] == ["b", "a"]
 
 
+def test_a_folder_gives_its_data_files_but_no_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b/a.jsonl", "a.parquet", ".cache/c.jsonl", ".d.jsonl", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.jsonl").mkdir()
+    (source,) = find_sources([f"x={tmp_path}"])
+    assert [path.relative_to(tmp_path).as_posix() for path in source.paths] == ["a.parquet", "b/a.jsonl"]
+
+
+@pytest.mark.parametrize("item", ["", "x="])
+def test_an_empty_path_is_not_the_current_folder(item: str) -> None:
+    with pytest.raises(ShardError, match="no path in it"):
+        find_sources([item])
+
+
 def test_an_unfinished_corpus_is_refused(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train" / "c" / "part-00000.parquet", {"text": ["x"]})
     with pytest.raises(ShardError, match="unfinished corpus"):
@@ -58,10 +74,25 @@ def test_held_out_text_cannot_slip_in_under_a_name(tmp_path: Path) -> None:
         ({"content": ["b"]}, [("b", True)]),
         ({"instruction": ["q"], "output": ["a"]}, [("q\n\na", False)]),
         ({"instruction": ["q"], "response": ["a"]}, [("q\n\na", False)]),
+        ({"instruction": ["q"], "output": [None], "response": ["a"]}, [("q\n\na", False)]),
+        ({"instruction": ["q"], "input": ["i"], "output": ["a"]}, [("q\n\ni\n\na", False)]),
+        (
+            {"instruction": ["q", "r"], "input": ["", None], "output": ["a", "b"]},
+            [("q\n\na", False), ("r\n\nb", False)],
+        ),
+        ({"text": [None], "content": ["b"]}, [("b", True)]),
     ],
 )
-def test_columns(tmp_path: Path, columns: dict[str, list[str]], rows: list[tuple[str, bool]]) -> None:
+def test_columns(tmp_path: Path, columns: dict[str, list[Any]], rows: list[tuple[str, bool]]) -> None:
     assert list(read_rows([write_parquet(tmp_path / "a.parquet", columns)], Counter())) == rows
+    lines = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert list(read_rows([tmp_path / "a.jsonl"], Counter())) == rows
+
+
+def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ShardError, match=r"a\.jsonl: cannot be read, got No such file"):
+        digest([tmp_path / "a.jsonl"])
 
 
 def test_a_parquet_file_without_text_names_its_columns(tmp_path: Path) -> None:

@@ -64,8 +64,34 @@ def test_a_name_may_have_dots(tmp_path: Path) -> None:
     assert list(open_shards([tmp_path])) == ["c.v1"]
 
 
-def test_a_shard_without_documents_is_one(tmp_path: Path) -> None:
-    assert Shard.open(write(tmp_path / "python", [])).num_documents == 0
+@pytest.mark.parametrize("verify", [True, False, None])
+def test_a_shard_without_documents_is_one(tmp_path: Path, verify: bool | None) -> None:
+    assert Shard.open(write(tmp_path / "python", []), verify=verify).num_documents == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("tokens", "10"), ("tokens", -10), ("documents", None), ("bytes", True), ("block_bytes", 0), ("blocks_bin", 3)],
+)
+def test_facts_of_the_wrong_kind_are_refused(tmp_path: Path, key: str, value: object) -> None:
+    path = write(tmp_path / "python").with_suffix(".json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(ShardError, match=rf"python\.json: not the facts of a shard, {key}"):
+        Shard.open(tmp_path / "python")
+
+
+def test_bytes_without_a_checksum_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "python").with_suffix(".json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"blocks_bin": []}))
+    with pytest.raises(ShardError, match=r"python\.bin: has 1 blocks, but 0 checksums"):
+        Shard.open(tmp_path / "python")
+
+
+def test_blocks_are_read_in_the_size_they_were_written_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "BLOCK_BYTES", 16)
+    write(tmp_path / "python")
+    monkeypatch.setattr(shards, "BLOCK_BYTES", 8)
+    assert Shard.open(tmp_path / "python").num_tokens == 10
 
 
 @pytest.mark.parametrize("suffix", [".bin", ".idx"])
@@ -142,7 +168,7 @@ def test_an_unfinished_shard_is_named(tmp_path: Path) -> None:
         Shard.open(tmp_path / "python")
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"tokens": 1}', "\udcff"])
+@pytest.mark.parametrize("text", ["", "[1]", '{"tokens": 1}', "\udcff", "[" * 100_000])
 def test_a_damaged_json_file_is_named(tmp_path: Path, text: str) -> None:
     write(tmp_path / "python").with_suffix(".json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ShardError, match=r"python\.json: (cannot be read|not the facts)"):
@@ -165,6 +191,18 @@ def test_held_out_shards_are_apart(tmp_path: Path) -> None:
     write(tmp_path / "python")
     write(tmp_path / "heldout" / "c")
     assert (list(open_shards([tmp_path])), list(open_heldout([tmp_path]))) == (["python"], ["c"])
+
+
+def test_a_held_out_shard_without_documents_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "heldout" / "c", [])
+    write(tmp_path / "heldout" / "python")
+    assert list(open_heldout([tmp_path])) == ["python"]
+
+
+def test_an_empty_held_out_folder_is_none(tmp_path: Path) -> None:
+    write(tmp_path / "python")
+    (tmp_path / "heldout").mkdir()
+    assert open_heldout([tmp_path]) == {}
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
