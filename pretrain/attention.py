@@ -1,14 +1,19 @@
-"""Attention over packed documents, each by itself: torch's causal kernel on every document's slice.
+"""Attention over packed documents, each by itself, and without a mask: under one, all T x T scores would be computed.
 
-No mask: on a CPU a masked call reads all T x T scores where a causal one stops at the diagonal, and cutting makes short
-documents cheaper still. Registered with transformers under `ATTENTION`, so that the model stays a `LlamaForCausalLM`;
-calls without `documents` (generation, evaluation by others) get transformers' own sdpa path and masks.
-Not covered: one call for all documents of a GPU's micro-batch (torch's varlen_attn), which the loop here does without.
+On a GPU one call takes the documents of a whole micro-batch (torch's varlen_attn: flash attention in bf16); on a CPU,
+and where that call does not exist, torch's causal kernel takes one document after the other. Registered with
+transformers under `ATTENTION`, so that the model stays a `LlamaForCausalLM`; calls without `documents` (generation,
+evaluation by others) get transformers' own sdpa path and masks.
+Not covered: fp32 on a GPU, which goes document by document and keeps it waiting; attention to padding.
 """
 
 from __future__ import annotations
 
+import inspect
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -27,19 +32,24 @@ class Documents:
 
     pieces: tuple[tuple[int, int, int], ...] | None
     """(row, start, stop) of each; `None`: every row is one document."""
+    bounds: Tensor
+    """Where they begin in the micro-batch as one row of B * T tokens, and its end: int32, on its device."""
 
 
 def find_documents(position_ids: Tensor) -> Documents:
     """The documents of a micro-batch: one starts at column 0 of each row and wherever `position_ids` (B, T) is 0."""
     starts = position_ids == 0
     starts[:, 0] = True
-    rows, columns = (found.tolist() for found in starts.nonzero(as_tuple=True))
-    if len(rows) == len(position_ids):
-        return Documents(None)
+    begins = starts.flatten().nonzero()[:, 0]
+    bounds = torch.nn.functional.pad(begins, (0, 1), value=starts.numel())
+    if len(begins) == len(position_ids):
+        return Documents(None, bounds.to(torch.int32))
     width = position_ids.shape[1]
-    following = [*zip(rows[1:], columns[1:], strict=True), (-1, 0)]
-    stops = [column if next_row == row else width for row, (next_row, column) in zip(rows, following, strict=True)]
-    return Documents(tuple(zip(rows, columns, stops, strict=True)))
+    pieces = tuple(
+        (begin // width, begin % width, end - begin // width * width)  # none goes on in the next row
+        for begin, end in itertools.pairwise(bounds.tolist())
+    )
+    return Documents(pieces, bounds.to(torch.int32))
 
 
 def attend(
@@ -50,11 +60,49 @@ def attend(
     if documents is None:
         plain: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
         return plain
-    return _attend_by_document(documents, query, key, value, options["scaling"]), None
+    return _attend_within(documents, query, key, value, options["scaling"]), None
 
 
 # torch.compile would make a new program for every cut of a micro-batch
 @torch.compiler.disable  # type: ignore[untyped-decorator]
+def _attend_within(documents: Documents, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+    together = packed_kernel() if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) else None
+    if together is not None and documents.pieces is not None:
+        return attend_at_once(together, documents, query, key, value, scaling)
+    return _attend_by_document(documents, query, key, value, scaling)
+
+
+@cache
+def packed_kernel() -> Callable[..., Any] | None:
+    """torch's `varlen_attn`; `None` where torch has none, or an early one with other arguments."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    wanted = {"scale", "window_size", "enable_gqa"}
+    return varlen_attn if wanted <= set(inspect.signature(varlen_attn).parameters) else None
+
+
+def attend_at_once(
+    kernel: Callable[..., Any], documents: Documents, query: Tensor, key: Tensor, value: Tensor, scaling: float
+) -> Tensor:
+    """The attention output (B, T, H, D) by one call of `kernel`, which is `varlen_attn` or takes what that takes."""
+    batch, _, length, _ = query.shape
+    rows = [states.transpose(1, 2).flatten(0, 1) for states in (query, key, value)]  # (B * T, H, D) each
+    bounds = documents.bounds
+    output: Tensor = kernel(
+        *rows,
+        bounds,
+        bounds,
+        length,  # no document is longer
+        length,
+        scale=scaling,
+        window_size=(-1, 0),  # causal
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return output.view(batch, length, *output.shape[1:])
+
+
 def _attend_by_document(documents: Documents, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
     shared: dict[str, Any] = {"is_causal": True, "scale": scaling, "enable_gqa": query.shape[1] != key.shape[1]}
     given = query.dtype

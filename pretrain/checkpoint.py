@@ -64,11 +64,8 @@ class Saver:
         """
         self.wait()
         partial = self.folder / f".{checkpoint_name(step)}.partial"
+        self._world.together(lambda: self._begin(partial, step))
         with _telling(self.folder, step):
-            if self._world.is_main:
-                shutil.rmtree(partial, ignore_errors=True)
-                partial.mkdir(parents=True)
-            self._world.barrier()
             written = async_save(
                 _state(self._model, self._optimizer),
                 checkpoint_id=partial,
@@ -79,14 +76,20 @@ class Saver:
         self._pending = self._publisher.submit(self._publish, written, partial, step, dict(meta))
 
     def wait(self) -> None:
-        """Nothing, once the checkpoint on its way is whole. Raises: CheckpointError."""
+        """Nothing, once the checkpoint on its way is whole. Raises: CheckpointError, on all processes."""
         pending, self._pending = self._pending, None
         if pending is not None:
-            pending.result()
+            self._world.together(pending.result)
 
     def close(self) -> None:
         """Nothing; the background thread has ended, whatever became of its checkpoint."""
         self._publisher.shutdown(wait=True)
+
+    def _begin(self, partial: Path, step: int) -> None:
+        if self._world.is_main:
+            with _telling(self.folder, step):
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir(parents=True)
 
     def _publish(self, written: Future[Any], partial: Path, step: int, meta: dict[str, Any]) -> None:
         """Nothing; the checkpoint bears its name, and those before the `keep` newest are gone."""
@@ -100,6 +103,7 @@ class Saver:
                     partial.rename(final)
                     _sync(self.folder)
                     for old in whole_checkpoints(self.folder)[: -self.keep]:
+                        (old / "meta.json").unlink()  # first: what is half removed is not whole
                         shutil.rmtree(old)
         except CheckpointError:
             if self._world.is_main:

@@ -87,26 +87,27 @@ def anneal(start: Path, preset: str | None, tokenizer: Path | None, **options: A
 
 
 def _run(name: str, choose: Callable[[], Phase], options: dict[str, Any]) -> None:
-    from pretrain.errors import PretrainError
-    from sandbox.console import INTERRUPTED, exit_code
+    from pretrain.errors import ConfigError, PretrainError
+    from sandbox.console import DONE, FAILED, INTERRUPTED, exit_code
     from synth.errors import SynthError
 
     def run() -> None:
         manifest = _finish(choose(), options["out"], restart=options["restart"])
-        if _speaks():
-            print(json.dumps(manifest, ensure_ascii=False) if options["as_json"] else summary(options["out"], manifest))
+        print(json.dumps(manifest, ensure_ascii=False) if options["as_json"] else summary(options["out"], manifest))
 
     def run_quietly() -> int:
-        """All processes meet the same interruption and the same errors but their own machine's: rank 0 tells them."""
-        from pretrain.errors import CheckpointError, ConfigError, DivergenceError, RunFolderError
-
+        """The main process tells what all meet together. Choosing reads this machine's files: each tells its own."""
         try:
-            run()
+            phase = choose()
+        except ConfigError:
+            return FAILED
+        try:
+            _finish(phase, options["out"], restart=options["restart"])
         except KeyboardInterrupt:
             return INTERRUPTED
-        except (CheckpointError, ConfigError, DivergenceError, RunFolderError):
-            return 1
-        return 0
+        except (PretrainError, SynthError):
+            return FAILED
+        return DONE
 
     command = run if _speaks() else run_quietly
     raise SystemExit(exit_code(command, name=name, known=(PretrainError, SynthError)))
@@ -115,13 +116,16 @@ def _run(name: str, choose: Callable[[], Phase], options: dict[str, Any]) -> Non
 def _finish(phase: Phase, out: Path, *, restart: bool) -> dict[str, Any]:
     """The manifest of the finished run; one that was finished before is told without loading torch."""
     from pretrain.errors import require_train_extra
-    from pretrain.run_folder import RunFolder, finished
+    from pretrain.run_folder import RunFolder, differences, finished
 
     folder = RunFolder(out)
     if not restart and finished(folder, identity=phase.identity, inputs=phase.inputs, steps=phase.steps):
+        manifest = folder.read_manifest() or {}
         if _speaks():
-            click.echo(f"{out}: already finished; --restart begins anew", err=True)
-        return folder.read_manifest() or {}
+            changed = differences(manifest["preset"], phase.preset.model_dump(mode="json"))
+            unused = f", so {', '.join(changed)} has no effect" if changed else ""
+            click.echo(f"{out}: already finished{unused}; --restart begins anew", err=True)
+        return manifest
     require_train_extra()
     from pretrain.train import run_phase
 

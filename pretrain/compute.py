@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Literal
@@ -86,6 +88,19 @@ def precision_context(precision: Precision, device: torch.device) -> AbstractCon
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
+
+
+def has_compiler(device: torch.device, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether torch.compile finds the compiler that it needs: a C++ one for a CPU, a C one for Triton on a GPU.
+
+    `environ` stands for `os.environ`; torch asks the same names of it.
+    """
+    environ = os.environ if environ is None else environ
+    if device.type == "cpu":
+        names = [environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")]
+    else:
+        names = [environ["CC"]] if "CC" in environ else ["gcc", "clang", "cc"]
+    return any(shutil.which(name, path=environ.get("PATH")) for name in names)
 
 
 def tune_memory() -> bool:

@@ -84,7 +84,8 @@ class OptimizerConfig(Section):
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Gradients are clipped to this norm."""
     spike_sigmas: float | None = Field(default=6.0, gt=0)
-    """A step whose loss or gradient norm lies so many standard deviations above the recent mean is skipped."""
+    """A step whose loss or gradient norm lies so many standard deviations above the recent mean, both of logarithms, is
+    skipped."""
 
 
 class ScheduleConfig(Section):

@@ -1,17 +1,18 @@
 """The processes of one run: who is there, who takes which sequences, and how the model is sharded over them.
 
 `torchrun` starts the processes and sets RANK, WORLD_SIZE and LOCAL_RANK; without it there is one process and no group.
-Parameters are sharded per layer (FSDP2); gradients are *summed*, as the loss is divided by the global number of tokens.
+Parameters are sharded per layer (FSDP2), each as soon as it is drawn; gradients are *summed*, as the loss is divided by
+the global number of tokens.
 Not covered: tensor, pipeline and context parallelism. The 8b preset fits sharded on 8 GPUs of 80 GB without them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -20,7 +21,11 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 
 from pretrain.config import Preset
-from pretrain.errors import ConfigError
+from pretrain.errors import ConfigError, PretrainError
+from pretrain.model import build_model
+from synth.errors import SynthError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +61,24 @@ class World:
         dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
         return box[0]
 
-    def barrier(self) -> None:
-        """Nothing, once every process is here."""
-        self.sum(0.0)
+    def together(self, make: Callable[[], T]) -> T:
+        """What `make`, which must not communicate, returns here, once it has returned on every process.
+
+        Where it fails on any of them, all raise that error: none is left waiting, and the main process can tell it.
+        """
+        if self.size == 1:
+            return make()
+        failures: list[PretrainError | SynthError | None] = [None] * self.size
+        failure: PretrainError | SynthError | None = None
+        try:
+            made = make()
+        except (PretrainError, SynthError) as error:
+            failure = error
+        dist.all_gather_object(failures, failure)
+        for rank, told in enumerate(failures):
+            if told is not None:
+                raise type(told)(f"process {rank} of {self.size}: {told}" if rank else str(told)) from failure
+        return made
 
 
 @contextmanager
@@ -77,8 +97,11 @@ def open_world() -> Iterator[World]:
         mesh = init_device_mesh(device.type, (size,))
         group = dist.new_group(backend="gloo")
         yield World(rank=rank, size=size, device=device, mesh=mesh, checkpoint_group=group)
-    finally:
+    except KeyboardInterrupt:  # all processes stop together
         dist.destroy_process_group()
+        raise
+    # After any other exception there is no orderly end: NCCL would wait for the others, which wait for this process.
+    dist.destroy_process_group()
 
 
 def is_main_process() -> bool:
@@ -118,22 +141,29 @@ def micro_batches(preset: Preset, rank: int, world_size: int) -> list[range]:
     return [range(start, start + micro) for start in range(rank * share, (rank + 1) * share, micro)]
 
 
-def place_model(model: Any, world: World, *, precision: str, recompute: bool, compile_layers: bool) -> nn.Module:
-    """The model on its device: layers compiled if asked for, sharded by layer where there are several processes."""
-    if recompute:
-        model.activation_checkpointing_enable({"use_reentrant": False})
-    if compile_layers:
-        for layer in model.model.layers:
-            layer.compile()
-    if world.mesh is None:
-        return model.to(world.device)  # type: ignore[no-any-return]
+def place_model(preset: Preset, world: World, *, precision: str, compile_layers: bool) -> nn.Module:
+    """The fresh model on its device: layers compiled if asked for, each sharded where there are several processes."""
     # On a GPU the gathered copies are bf16: half the traffic. On a CPU they stay fp32, which autocast reads as bf16.
     halved = precision == "bf16" and world.device.type == "cuda"
     policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16 if halved else None, reduce_dtype=torch.float32)
-    for module in (*model.model.layers, model):
-        fully_shard(module, mesh=world.mesh, mp_policy=policy)
+
+    def place(module: nn.Module) -> None:
+        if world.mesh is None:
+            module.to(world.device)
+        else:
+            fully_shard(module, mesh=world.mesh, mp_policy=policy)
+
+    def place_layer(layer: nn.Module) -> None:
+        if compile_layers:
+            layer.compile()
+        place(layer)
+
+    model = build_model(preset.model, seed=preset.train.seed, on_layer=place_layer)
+    place(model)
+    if preset.train.activation_checkpointing:
+        model.activation_checkpointing_enable({"use_reentrant": False})
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)  # sum, not mean: the loss is divided by all tokens already
             module.set_force_sum_reduction_for_comms(True)  # gloo knows no reduction with a factor
-    return model  # type: ignore[no-any-return]
+    return model

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -42,19 +43,23 @@ class Metrics:
         try:
             with self.path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+            if self._board is not None:
+                for name, value in _scalars(record):
+                    self._board.add_scalar(name, value, record["step"])
         except OSError as error:
             raise RunFolderError(
                 f"{self.path}: cannot be written, {(error.strerror or str(error)).lower()}; free space, then the same "
                 "command goes on"
             ) from error
-        if self._board is not None:
-            for name, value in _scalars(record):
-                self._board.add_scalar(name, value, record["step"])
 
     def read(self) -> list[dict[str, Any]]:
-        """All whole records."""
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        """All whole records. Raises: RunFolderError for a line that is damaged in another way than cut short."""
+        text = self.path.read_bytes().decode("utf-8", "replace") if self.path.is_file() else ""
+        lines = text.split("\n")[:-1]  # a line without its end was torn by a kill or a full disk
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise RunFolderError(f"{self.path}: damaged, {error}; --restart begins anew") from error
 
     def summary(self) -> dict[str, Any]:
         """First and last loss and held-out bits per byte, median speed, skipped steps: for the manifest."""
@@ -73,9 +78,10 @@ class Metrics:
         }
 
     def close(self) -> None:
-        """Nothing; TensorBoard's file is complete."""
+        """Nothing; TensorBoard's file is complete, as far as the disk has room: what it shows is in `metrics.jsonl`."""
         if self._board is not None:
-            self._board.close()
+            with suppress(OSError):
+                self._board.close()
 
 
 class Progress:

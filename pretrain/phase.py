@@ -40,6 +40,8 @@ class Phase:
     first_tokens: int = 0
     source: Path | None = None
     """That checkpoint."""
+    source_sha256: str | None = None
+    """Of what decided its weights; two runs may stand at the same step."""
     precision: Literal["bf16", "fp32"] | None = None
     """Its precision, which stays where the preset says `auto`."""
 
@@ -53,13 +55,14 @@ class Phase:
         """What decides what is learned; a run folder and its checkpoints belong to one."""
         identity = self.preset.identity()
         if self.stage == "anneal":
-            identity |= {"anneal": self.preset.anneal.model_dump(mode="json"), "from_step": self.first_step}
+            identity |= {"anneal": self.preset.anneal.model_dump(mode="json")}
+            identity |= {"from_step": self.first_step, "from_run": self.source_sha256}
         return identity
 
     @property
     def identity_sha256(self) -> str:
         """The identity as one hash."""
-        return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
+        return _sha256(self.identity)
 
     def tokens(self, step: int) -> int:
         """Tokens read when the step count is `step`, those before the phase included."""
@@ -133,6 +136,7 @@ def anneal_phase(
         first_step=int(meta["step"]),
         first_tokens=int(meta["tokens"]),
         source=source,
+        source_sha256=_sha256([meta["identity"], meta["inputs"], meta["order"]]),
         precision=meta["precision"],
     )
 
@@ -148,6 +152,10 @@ def with_steps(preset: Preset, steps: int, *, stage: Stage) -> Preset:
 def overridden(preset: Preset, overrides: Mapping[str, Any]) -> Preset:
     """The preset with `section.key` values laid over it. Raises: ConfigError."""
     return _again(preset.model_dump(mode="json"), overrides)
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _again(fields: dict[str, Any], overrides: Mapping[str, Any]) -> Preset:

@@ -13,13 +13,15 @@ import torch
 
 from pretrain.batches import Reader
 from pretrain.checkpoint import load
-from pretrain.compute import Precision, peak_flops, resolve_precision
+from pretrain.command import command_line
+from pretrain.compute import Precision, has_compiler, peak_flops, resolve_precision
 from pretrain.config import Preset
 from pretrain.distributed import World, micro_batches, place_model
-from pretrain.model import END_OF_TEXT_ID, build_model
+from pretrain.errors import ShardError
+from pretrain.model import END_OF_TEXT_ID
 from pretrain.packing import Mixture, SampleOrder
 from pretrain.phase import Phase
-from pretrain.run_folder import META_FORMAT, read_meta, same_run
+from pretrain.run_folder import META_FORMAT, differences, read_meta, same_run
 from pretrain.shards import Shard, open_heldout, open_shards
 from pretrain.spikes import SpikeGuard
 from pretrain.tokenizer import load_tokenizer
@@ -57,15 +59,10 @@ class Run:
 def start_run(phase: Phase, world: World, newest: Path | None, started: float) -> Run:
     """The run at `newest`, at the annealing's source, or at fresh weights."""
     preset = phase.preset
-    meta: Mapping[str, Any] = read_meta(newest) if newest else {}
+    inputs_of_main = world.agree(phase.inputs)
+    data = world.together(lambda: _open_data(phase, newest, inputs_of_main))
+    meta, order = data.meta, data.order
     precision = meta.get("precision") or world.agree(_precision(phase, world))
-    made_with, vocab_size = phase.inputs["tokenizer"], preset.model.vocab_size
-    order = SampleOrder(
-        Mixture(open_shards(phase.shards, tokenizer=made_with, vocab_size=vocab_size), phase.mixture),
-        context=preset.model.context,
-        batch_sequences=preset.train.batch_sequences,
-        seed=phase.seed,
-    )
     reader = Reader(
         order=order,
         indices=micro_batches(preset, world.rank, world.size),
@@ -73,20 +70,13 @@ def start_run(phase: Phase, world: World, newest: Path | None, started: float) -
         isolate=preset.data.isolate_documents,
         device=world.device,
     )
-    model = place_model(
-        build_model(preset.model, seed=preset.train.seed),
-        world,
-        precision=precision,
-        recompute=preset.train.activation_checkpointing,
-        compile_layers=preset.train.compile,
-    ).train()
+    model = place_model(preset, world, precision=precision, compile_layers=_compiles(preset, world)).train()
     optimizer = _optimizer(model, preset)
     guard = SpikeGuard(preset.optimizer.spike_sigmas)
     beginning = newest or phase.source
     if beginning is not None:
         load(beginning, model, optimizer)
     if newest:
-        same_run(newest, {"data order": meta["order"]}, {"data order": order.fingerprint()})
         guard.restore(meta["spike"])
     peak = peak_flops(world.device, precision)
     return Run(
@@ -98,13 +88,59 @@ def start_run(phase: Phase, world: World, newest: Path | None, started: float) -
         optimizer=optimizer,
         reader=reader,
         order=order.fingerprint(),
-        heldout=open_heldout(phase.shards, tokenizer=made_with, vocab_size=vocab_size),
-        tokenizer=load_tokenizer(phase.tokenizer),
+        heldout=data.heldout,
+        tokenizer=data.tokenizer,
         guard=guard,
         step=int(meta.get("step", phase.first_step)),
         earlier_s=float(meta.get("seconds", 0.0)),
         started=started,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Data:
+    """What a process reads on its own machine."""
+
+    meta: Mapping[str, Any]
+    """Of the checkpoint to go on from; empty for a new run."""
+    order: SampleOrder
+    heldout: dict[str, Shard]
+    tokenizer: Any
+
+
+def _open_data(phase: Phase, newest: Path | None, inputs_of_main: Mapping[str, str]) -> _Data:
+    """Raises: CheckpointError, ShardError, TokenizerError."""
+    changed = differences(inputs_of_main, phase.inputs)
+    if changed:
+        raise ShardError(f"other data than the main process has, {changed[0]}; copy the same to every machine")
+    preset = phase.preset
+    made_with, vocab_size = phase.inputs["tokenizer"], preset.model.vocab_size
+    order = SampleOrder(
+        Mixture(open_shards(phase.shards, tokenizer=made_with, vocab_size=vocab_size), phase.mixture),
+        context=preset.model.context,
+        batch_sequences=preset.train.batch_sequences,
+        seed=phase.seed,
+    )
+    meta: Mapping[str, Any] = read_meta(newest) if newest else {}
+    if newest:
+        same_run(newest, {"data order": meta["order"]}, {"data order": order.fingerprint()})
+    heldout = open_heldout(phase.shards, tokenizer=made_with, vocab_size=vocab_size)
+    return _Data(meta=meta, order=order, heldout=heldout, tokenizer=load_tokenizer(phase.tokenizer))
+
+
+def _compiles(preset: Preset, world: World) -> bool:
+    """Whether the layers are compiled: asked for, and every machine has a compiler. Says so where one lacks it."""
+    if not preset.train.compile:
+        return False
+    without = int(world.sum(float(not has_compiler(world.device)))[0])
+    if without and world.is_main:
+        place = "here" if world.size == 1 else f"for {without} of {world.size} processes"
+        print(
+            f"train.compile: no C++ compiler {place}, so training is uncompiled and slower; install g++ (or name one "
+            "in CXX), or set train.compile=false",
+            file=sys.stderr,
+        )
+    return not without
 
 
 def _precision(phase: Phase, world: World) -> Precision:
@@ -157,7 +193,7 @@ def manifest_of(run: Run) -> dict[str, Any]:
     return {
         "stage": phase.stage,
         "status": "done",
-        "command": sys.argv,
+        "command": command_line(),
         "steps": phase.steps,
         "tokens": phase.tokens(run.step) - phase.first_tokens,
         "first_step": phase.first_step,

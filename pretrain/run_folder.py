@@ -66,15 +66,16 @@ class RunFolder:
 
     def clear(self) -> None:
         """Nothing; what earlier runs left is gone, files that are not theirs stay."""
+        for name in ("manifest.json", "metrics.jsonl", "config.yaml"):  # first: half cleared is not finished
+            (self.path / name).unlink(missing_ok=True)
         for name in ("checkpoints", "tensorboard"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in ("manifest.json", "metrics.jsonl", "config.yaml"):
-            (self.path / name).unlink(missing_ok=True)
 
     def drop_partial(self) -> None:
-        """Nothing; checkpoints that were never finished are gone."""
-        for partial in self.checkpoints.glob(".*.partial"):
-            shutil.rmtree(partial)
+        """Nothing; checkpoints that were never finished, or not wholly removed, are gone."""
+        for partial in (*self.checkpoints.glob(".*.partial"), *self.checkpoints.glob("step-*")):
+            if not (partial.name.startswith("step-") and (partial / "meta.json").is_file()):
+                shutil.rmtree(partial)
 
 
 @contextmanager
@@ -89,7 +90,7 @@ def hold_folder(path: Path) -> Iterator[RunFolder]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunFolderError(f"{path}: another process trains there; wait for it or choose another --out") from None
+            raise RunFolderError(f"{path}: another process works there; wait for it or choose another --out") from None
         yield RunFolder(path)
 
 

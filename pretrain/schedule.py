@@ -27,12 +27,14 @@ class Schedule:
 
     def learning_rate(self, step: int) -> float:
         """The learning rate of optimizer step `step`; constant `final` after the decay."""
-        if step < self.warmup_steps:
-            return self.peak * (step + 1) / self.warmup_steps
         if self.decay_start is None or step < self.decay_start:
-            return self.peak
+            return self._risen(step)
         progress = min(1.0, (step - self.decay_start + 1) / self.decay_steps)
-        return decayed(self.decay, self.peak, self.final, progress)
+        return decayed(self.decay, self._risen(self.decay_start), self.final, progress)
+
+    def _risen(self, step: int) -> float:
+        """The rate without a decay: one that begins within the warm-up falls from where that stood."""
+        return self.peak * min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else self.peak
 
 
 def decayed(decay: Decay, peak: float, final: float, progress: float) -> float:

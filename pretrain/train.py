@@ -52,12 +52,17 @@ def run_phase(phase: Phase, out: Path, *, restart: bool = False) -> dict[str, An
         wish = stack.enter_context(heeding_signals(once="RANK" not in os.environ))
         world = stack.enter_context(open_world())
         check_division(phase.preset, world.size)
-        folder = stack.enter_context(hold_folder(out)) if world.is_main else RunFolder(out)
-        newest = world.agree(_prepare(folder, phase, restart=restart) if world.is_main else None)
+        folder = world.together(lambda: stack.enter_context(hold_folder(out)) if world.is_main else RunFolder(out))
+        newest = world.agree(
+            world.together(lambda: _prepare(folder, phase, restart=restart) if world.is_main else None)
+        )
         run = start_run(phase, world, newest, started)
         saver = Saver(folder.checkpoints, run.model, run.optimizer, world, keep=phase.preset.train.keep_checkpoints)
         stack.callback(saver.close)
-        metrics = Metrics(folder.path, keep_to=run.step if newest else -1) if world.is_main else None
+        keep_to = run.step if newest else -1
+        metrics = world.together(lambda: Metrics(folder.path, keep_to=keep_to) if world.is_main else None)
+        if metrics is not None:
+            stack.callback(metrics.close)
         progress = Progress(start=run.step, stop=phase.last_step, shown=world.is_main)
         stack.callback(progress.close)
         if newest:
@@ -108,8 +113,7 @@ def _loop(run: Run, saver: Saver, metrics: Metrics | None, progress: Progress, w
         if record["skipped"]:
             progress.say(f"step {run.step:,}: {describe(record)}")
         if run.step % train.log_every_steps == 0 or run.step == phase.first_step + 1 or last or record["skipped"]:
-            if metrics is not None:
-                metrics.write(record)
+            _write(run, metrics, record)
             mark, marked = time.monotonic(), run.step
         if last or run.step % train.evaluate_every_steps == 0:
             paused = time.monotonic()
@@ -160,6 +164,11 @@ def take_step(run: Run, batch: StepBatch, num_targets: float) -> dict[str, Any]:
     }
 
 
+def _write(run: Run, metrics: Metrics | None, record: dict[str, Any]) -> None:
+    """Nothing; the main process wrote the record. Raises: RunFolderError, on all processes."""
+    run.world.together(lambda: None if metrics is None else metrics.write(record))
+
+
 def _speed(run: Run, tokens_per_s: float) -> dict[str, float | None]:
     share = run.phase.preset.model.flops_per_token() * tokens_per_s / run.peak if run.peak else None
     return {"tokens_per_s": tokens_per_s, "mfu": share}
@@ -181,8 +190,7 @@ def _evaluate(run: Run, metrics: Metrics | None, progress: Progress) -> None:
                 device=device,
             )
         record["samples"] = complete(run.model, run.tokenizer, device=device, context=model.context)
-    if metrics is not None:
-        metrics.write(record)
+    _write(run, metrics, record)
     scores = record.get("heldout_bits_per_byte", {})
     shown = "  ".join(f"{name} {score:.3f}" for name, score in scores.items())
     progress.say(f"step {run.step:,}: held-out bits per byte  {shown or 'n/a, no held-out shards'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -89,10 +90,27 @@ def test_either_signal_is_a_wish_to_stop_and_handlers_come_back(number: signal.S
 
 
 def test_a_second_interrupt_stops_at_once_where_nobody_launched_us() -> None:
-    with heeding_signals(once=True):
-        signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        with heeding_signals(once=True):
             signal.raise_signal(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_termination_does_what_it_did_before() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        with heeding_signals(once=True) as wish:
+            signal.raise_signal(signal.SIGTERM)
+            assert (wish.seen, seen) == (True, [])
+            signal.raise_signal(signal.SIGTERM)
+        assert seen == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def invoke(command: Any, *options: Any) -> Any:
@@ -144,6 +162,24 @@ def test_other_settings_in_a_finished_folder_are_an_error(oven: Oven, tiny_prese
     assert "holds a run with other settings: train.seed 0 -> 5; --restart begins anew" in done.stderr
 
 
+def test_a_finished_run_names_the_settings_that_come_too_late(oven: Oven, tiny_preset: Path, finished: Path) -> None:
+    changed = ["--max-steps", 1, "--set", "train.keep_checkpoints=9"]
+    done = invoke(train, *arguments(oven, tiny_preset, finished), *changed)
+    assert done.exit_code == 0
+    assert done.stderr == (
+        f"{finished}: already finished, so train.tokens 256 -> 128, train.keep_checkpoints 2 -> 9 has no effect; "
+        "--restart begins anew\n"
+    )
+
+
+def test_the_manifest_holds_a_command_that_a_shell_takes(oven: Oven, tiny_preset: Path, tmp_path: Path) -> None:
+    command = training_command(oven, tiny_preset, tmp_path, "--max-steps", "1")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environment())
+    told = json.loads((tmp_path / "manifest.json").read_text())["command"]
+    assert told.endswith(f" {shlex.join(command[3:])}")
+    assert "Warning" not in done.stderr
+
+
 def test_annealing_writes_a_manifest_of_its_own(oven: Oven, finished: Path, tmp_path: Path) -> None:
     shards = ["--shards", oven.shards, "--shards", oven.synth]
     done = invoke(anneal, "--from", finished, *shards, "--out", tmp_path / "anneal", "--max-steps", 2, "--json")
@@ -181,7 +217,7 @@ def test_a_folder_in_use_is_named(oven: Oven, tiny_preset: Path, tmp_path: Path)
     with hold_folder(tmp_path):
         done = invoke(train, *arguments(oven, tiny_preset, tmp_path))
     assert done.exit_code == 1
-    assert "another process trains there" in done.stderr
+    assert "another process works there" in done.stderr
 
 
 def test_help_loads_nothing_heavy() -> None:

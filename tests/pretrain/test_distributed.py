@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ pytest.importorskip("torch")
 
 from pretrain.distributed import check_division, micro_batches
 from pretrain.errors import ConfigError
+from pretrain.phase import anneal_phase
 
 pytestmark = pytest.mark.train
 
@@ -69,3 +73,74 @@ def test_two_processes_go_on_from_one_and_one_from_two(
     run_two(oven, tiny_preset, tmp_path / "moved", "--max-steps", "4")
     assert_equal_training(read_steps(tmp_path / "moved"), alone[:4])
     assert_equal_training(train_here(make_phase(steps=6), tmp_path / "moved"), alone)
+    annealed = [
+        train_here(
+            anneal_phase(tmp_path / start / "checkpoints/step-00000004", shards=[oven.shards, oven.synth]),
+            tmp_path / f"annealed-{start}",
+        )
+        for start in ("alone", "moved")  # whose fourth checkpoint two processes wrote
+    ]
+    assert_equal_training(*annealed)
+
+
+def launch_two(*command: str) -> tuple[str, float]:
+    """What two processes say on stderr, which must fail, and after how many seconds they did."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    started = time.monotonic()
+    done = subprocess.run(
+        [*launcher, *command], capture_output=True, text=True, timeout=120, env=environment(), check=False
+    )
+    assert done.returncode != 0
+    return done.stderr, time.monotonic() - started
+
+
+OTHER_SHARDS = """
+import os, sys
+from pretrain.cli_train import train
+
+theirs, mine, *options = sys.argv[1:]
+train([*options, "--shards", theirs if os.environ["RANK"] == "0" else mine])
+"""
+
+
+def test_one_processs_damaged_shard_ends_all_and_is_told_once(oven: Oven, tiny_preset: Path, tmp_path: Path) -> None:
+    shutil.copytree(oven.shards, tmp_path / "shards")
+    path = tmp_path / "shards/python.bin"
+    path.write_bytes(b"\7" + path.read_bytes()[1:])
+    (tmp_path / "train.py").write_text(OTHER_SHARDS)
+    options = ["--preset", str(tiny_preset), "--tokenizer", str(oven.tokenizer), "--out", str(tmp_path / "run")]
+    said, seconds = launch_two(str(tmp_path / "train.py"), str(oven.shards), str(tmp_path / "shards"), *options)
+    told = [line for line in said.splitlines() if "another checksum" in line]
+    assert len(told) == 1, said
+    assert f"process 1 of 2: {path}: damaged, block 0 of 1" in told[0]
+    assert seconds < 60
+
+
+def test_a_checkpoint_that_two_processes_cannot_write_is_told_once(
+    oven: Oven, tiny_preset: Path, tmp_path: Path
+) -> None:
+    limited = ["bash", "-c", 'ulimit -f 40; exec "$@"', "train"]  # files of 40 kB at most
+    command = training_command(oven, tiny_preset, tmp_path, processes=2)
+    done = subprocess.run(
+        [*limited, *command], capture_output=True, text=True, timeout=60, env=environment(), check=False
+    )
+    told = [line for line in done.stderr.splitlines() if "cannot be saved" in line]
+    assert len(told) == 1, done.stderr
+    assert "step 2 cannot be saved, file too large; there is none yet" in told[0]
+
+
+DIES = """
+from pretrain.distributed import open_world
+
+with open_world() as world:
+    if world.rank == 1:
+        raise OSError("the disk under process 1 is gone")
+    world.sum(1.0)
+"""
+
+
+def test_a_process_that_dies_between_two_steps_ends_all_and_its_error_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "dies.py").write_text(DIES)
+    said, seconds = launch_two(str(tmp_path / "dies.py"))
+    assert "OSError: the disk under process 1 is gone" in said
+    assert seconds < 60

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+import itertools
 import os
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from pretrain.attention import attend, attend_at_once, find_documents, packed_kernel  # noqa: E402
 from pretrain.config import ModelConfig  # noqa: E402
 from pretrain.loss import IGNORED, cross_entropy_sum, hidden_states, loss_sum  # noqa: E402
 from pretrain.model import build_model  # noqa: E402
@@ -158,6 +161,35 @@ def test_a_change_in_one_document_leaves_the_others_gradients() -> None:
     loss = loss_sum(model, {**batch, "labels": outside, "input_ids": changed}, chunk_tokens=50)
     first = loss_sum(model, {**batch, "labels": outside}, chunk_tokens=50)
     assert loss.item() == pytest.approx(first.item(), abs=1e-3)
+
+
+def packed_reference(
+    query: Any, key: Any, value: Any, begins: Any, _: Any, longest: int, __: int, *, scale: float, **options: Any
+) -> Any:
+    """What torch's varlen_attn promises of a causal window, one document after the other; that one needs a GPU."""
+    assert options == {"window_size": (-1, 0), "enable_gqa": True}
+    outputs = []
+    for start, stop in itertools.pairwise(begins.tolist()):
+        assert stop - start <= longest
+        parts = [states[start:stop].transpose(0, 1)[None] for states in (query, key, value)]
+        found = torch.nn.functional.scaled_dot_product_attention(*parts, is_causal=True, scale=scale, enable_gqa=True)
+        outputs.append(found[0].transpose(0, 1))
+    return torch.cat(outputs)
+
+
+def test_one_call_for_all_documents_is_one_for_each() -> None:
+    documents = find_documents(make_batch()["position_ids"])
+    draw = torch.Generator().manual_seed(0)
+    states = [torch.randn(3, heads, 48, 16, generator=draw) for heads in (4, 2, 2)]
+    expected, _ = attend(None, *states, None, documents=documents, scaling=0.3)
+    torch.testing.assert_close(attend_at_once(packed_reference, documents, *states, 0.3), expected)
+
+
+def test_torchs_own_call_takes_these_arguments() -> None:
+    kernel = packed_kernel()
+    if kernel is None:
+        pytest.skip("this torch has no varlen_attn")
+    inspect.signature(kernel).bind(*"qkvbb", 48, 48, scale=0.3, window_size=(-1, 0), enable_gqa=True)
 
 
 def test_generation_has_its_own_attention() -> None:

@@ -49,6 +49,24 @@ def test_a_torn_last_line_is_dropped(metrics: Metrics) -> None:
     assert json.loads(metrics.path.read_text().splitlines()[-1])["step"] == 6
 
 
+@pytest.mark.parametrize("torn", ['{"step": 6, "heldout_bits_per_byte": {"python": 3.1}', '{"step": 6, "s": "\xe2'])
+def test_wherever_the_last_line_was_torn_it_is_dropped(metrics: Metrics, torn: str) -> None:
+    with metrics.path.open("ab") as stream:
+        stream.write(torn.encode("latin-1"))
+    assert [entry["step"] for entry in metrics.read()] == [1, 2, 3, 4, 5]
+
+
+def test_a_sample_may_hold_any_line_end(metrics: Metrics) -> None:
+    metrics.write(record(6, samples=["a\u2028b\x85c\rd\n"]))
+    assert metrics.read()[-1]["samples"] == ["a\u2028b\x85c\rd\n"]
+
+
+def test_a_line_damaged_in_the_middle_is_named(metrics: Metrics) -> None:
+    metrics.path.write_text(metrics.path.read_text().replace('"step": 2', '"step: 2'))
+    with pytest.raises(RunFolderError, match=r"metrics.jsonl: damaged, .*; --restart begins anew"):
+        metrics.read()
+
+
 def test_the_summary_has_ends_and_medians(metrics: Metrics) -> None:
     for step, score in ((0, 8.0), (5, 2.0)):
         metrics.write({"step": step, "heldout_bits_per_byte": {"all": score}, "samples": []})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import math
 from pathlib import Path
 
@@ -85,6 +86,21 @@ def test_tied_tables_are_one() -> None:
     model = build_model(config, seed=0)
     assert model.lm_head.weight is model.model.embed_tokens.weight
     assert sum(parameter.numel() for parameter in model.parameters()) == config.num_parameters()
+
+
+def test_one_layer_at_a_time_has_weights_that_are_not_placed_yet() -> None:
+    from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+
+    config = SMALL.model_copy(update={"layers": 4, "ffn": 89})  # found by its width among what other tests left
+    whole: list[int] = []
+
+    def place(layer: torch.nn.Module) -> None:
+        layers = [found for found in gc.get_objects() if type(found) is LlamaDecoderLayer]
+        whole.append(sum(w.shape[0] == 89 and not w.is_meta for w in (found.mlp.up_proj.weight for found in layers)))
+        layer.to("meta")  # as if sharded
+
+    build_model(config, seed=0, on_layer=place)
+    assert whole == [1, 1, 1, 1]
 
 
 def test_a_larger_vocabulary_can_be_asked_for() -> None:

@@ -40,6 +40,15 @@ def test_every_decay_falls_from_peak_to_final_and_stays_there(decay: Decay) -> N
     assert all(later < earlier for earlier, later in itertools.pairwise(rates[:51]))
 
 
+def test_a_decay_that_begins_within_the_warm_up_falls_from_where_that_stood() -> None:
+    schedule = Schedule(peak=3e-4, warmup_steps=100, decay_start=9, decay_steps=10, final=1e-5)
+    assert schedule.learning_rate(8) == pytest.approx(2.7e-5)
+    rates = [schedule.learning_rate(step) for step in range(9, 19)]
+    assert rates[0] < 3e-5
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates))
+    assert rates[-1] == pytest.approx(1e-5)
+
+
 @pytest.mark.parametrize(
     ("decay", "half_way"),
     [("geometric", (3e-4 * 1e-5) ** 0.5), ("megatron", 1.3012e-4), ("linear", 1.55e-4), ("sqrt", 9.4939e-5)],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +130,30 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
     assert (tmp_path / "checkpoints/step-00000002/meta.json").is_file()
 
 
+def test_compiled_layers_follow_plain_ones(make_phase: PhaseMaker) -> None:
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        pytest.skip("torch.compile needs a C++ compiler on a CPU")
+    settings = {"model__width": 16, "model__head_dim": 8, "model__ffn": 32}
+    plain, compiled = started(make_phase(**settings)), started(make_phase(**settings, train__compile=True))
+    assert [one_step(compiled)["loss"] for _ in range(3)] == pytest.approx(
+        [one_step(plain)["loss"] for _ in range(3)], rel=1e-5
+    )
+
+
+def test_without_a_compiler_it_trains_uncompiled_and_says_so_once(
+    make_phase: PhaseMaker, train_here: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    plain = train_here(make_phase(steps=2), tmp_path / "plain")
+    capsys.readouterr()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert train_here(make_phase(steps=2, train__compile=True), tmp_path / "asked") == plain
+    said = [line for line in capsys.readouterr().err.splitlines() if "compile" in line]
+    assert said == [
+        "train.compile: no C++ compiler here, so training is uncompiled and slower; install g++ (or name one in CXX), "
+        "or set train.compile=false"
+    ]
+
+
 def test_the_learning_rate_is_the_schedules(make_phase: PhaseMaker, train_here: Trainer, tmp_path: Path) -> None:
     rates = [record["learning_rate"] for record in train_here(make_phase(steps=4), tmp_path)]
     assert rates == [0.005, 0.01, 0.01, 0.01]
@@ -167,6 +193,17 @@ def test_an_interrupted_annealing_repeats_itself(
     for gone in ("step-00000007",):  # as if it had been killed before this one
         (tmp_path / "anneal/checkpoints" / gone / "meta.json").unlink()
     assert train_here(phase, tmp_path / "anneal") == whole
+
+
+def test_an_annealing_folder_belongs_to_the_run_it_branched_from(
+    oven: Oven, make_phase: PhaseMaker, train_here: Trainer, tmp_path: Path
+) -> None:
+    train_here(make_phase(steps=2), tmp_path / "one")
+    both = stable_phase(tiny(steps=2), shards=[oven.shards, oven.synth], tokenizer=oven.tokenizer)
+    train_here(both, tmp_path / "other")
+    train_here(annealing(oven, tmp_path / "one"), tmp_path / "anneal")
+    with pytest.raises(CheckpointError, match="another run: from_run "):
+        train_here(annealing(oven, tmp_path / "other"), tmp_path / "anneal")
 
 
 def test_an_annealed_checkpoint_is_not_annealed_again(
