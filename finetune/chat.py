@@ -55,7 +55,7 @@ class Chat:
     def ask(self, text: str, *, stream: bool = False) -> str:
         """The answer to `text`, which also joins the history; with `stream`, stdout shows it as it comes.
 
-        Raises: ModelError where the conversation no longer fits the model's context.
+        The end of the model's context ends it too. Raises: ModelError where the conversation alone fills that.
         """
         from transformers import TextStreamer
 
@@ -65,14 +65,15 @@ class Chat:
         ).to(self._model.device)
         length = inputs["input_ids"].shape[1]
         context = self._model.config.max_position_embeddings
-        if length + self._max_new_tokens > context:
+        if length >= context:
             raise ModelError(
-                f"conversation of {length} tokens + {self._max_new_tokens} new ones: the model's context is {context}; "
-                "/reset, or a smaller --max-new-tokens"
+                f"conversation: {length} tokens leave no room for an answer, the model's context is {context}; /reset, "
+                "or ask for less"
             )
         streamer = TextStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True) if stream else None
         sampling = {"do_sample": True, "temperature": self._temperature} if self._temperature else {"do_sample": False}
-        output = self._model.generate(**inputs, max_new_tokens=self._max_new_tokens, streamer=streamer, **sampling)
+        room = min(self._max_new_tokens, context - length)
+        output = self._model.generate(**inputs, max_new_tokens=room, streamer=streamer, **sampling)
         answer: str = self._tokenizer.decode(output[0, length:], skip_special_tokens=True)
         self.messages = [*asked, {"role": "assistant", "content": answer}]
         return answer

@@ -84,27 +84,34 @@ def make_batches(settings: Settings, problems: Sequence[Problem]) -> list[list[t
 
 def _whole_batches(path: Path, batches: Sequence[Sequence[tuple[Problem, int]]]) -> list[list[Completion]]:
     """The completions of the first batches that are on disk to their end; what follows them is cut off the file."""
-    rows = list(read_lines(path))
+    lines = list(read_lines(path))
+    rows = [row for row, _ in lines]
     done: list[list[Completion]] = []
     used = 0
     for batch in batches:
         part = rows[used : used + len(batch)]
-        if [(row["task_id"], row["sample"]) for row in part] != [(problem.id, sample) for problem, sample in batch]:
+        wanted = [(problem.id, sample) for problem, sample in batch]
+        if [(row.get("task_id"), row.get("sample")) for row in part] != wanted:
             break
         done.append([Completion(text=row["text"], tokens=row["tokens"], finish=row["finish"]) for row in part])
         used += len(batch)
     if path.is_file():
-        write_lines(path, rows[:used], "w")
+        os.truncate(path, lines[used - 1][1] if used else 0)  # in place: what was paid for never leaves the disk
     return done
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows up to the first torn line."""
-    if path.is_file():
-        for line in path.read_bytes().splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                return
-            yield json.loads(line)
+def read_lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """The rows up to the first torn or damaged line, each with the place in the file where it ends."""
+    end = 0
+    for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            return
+        if not (line.endswith(b"\n") and isinstance(row, dict)):
+            return
+        end += len(line)
+        yield row, end
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]], how: str) -> None:

@@ -10,6 +10,7 @@ Not covered: confidence intervals, endpoints, benchmarks of other forms.
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
 import time
 from collections import Counter
@@ -55,7 +56,8 @@ def evaluate(
         if manifest is not None:
             return manifest
         _same_settings(folder, identity)
-        folder.write_manifest({"stage": "eval", "status": "running", "command": sys.argv, "identity": identity})
+        command = shlex.join(["finetune", *sys.argv[1:]])
+        folder.write_manifest({"stage": "eval", "status": "running", "command": command, "identity": identity})
         started = time.perf_counter()
         with telling_disk_full(out):
             answers = complete(settings, problems, sampler, out / "completions.jsonl")

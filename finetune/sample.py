@@ -1,8 +1,10 @@
 """Answers to many prompts at once, from a local model through transformers.
 
 Prompts of a batch are padded on the left and end one by one: at an end token, in base mode also where a new top-level
-statement begins, and where the model's context is full. Arithmetic is fp32 on a CPU, so that an answer does not depend
-on its neighbours in the batch more than rounding does. Not covered: endpoints, several GPUs.
+statement begins, and where the model's context is full; a prompt that fills it gets no answer. Arithmetic is fp32 on a
+CPU, so that an answer does not depend on its neighbours in the batch more than rounding does. On a GPU it is the
+model's own type, where a tie may fall otherwise: the size of the batch is part of an evaluation's identity.
+Not covered: endpoints, several GPUs.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Completion:
     text: str
     """Without end tokens."""
     tokens: int
-    """Written ones, with the end token."""
+    """Written ones, with the end token; for `stop` those up to the one that completed it."""
     finish: Literal["end", "stop", "length"]
     """`end`: it wrote an end token; `stop`: a new top-level statement began; `length`: it was cut off."""
 
@@ -52,12 +54,20 @@ class ModelSampler:
         import torch
 
         torch.manual_seed(seed)
-        batch = self._encode(prompts).to(self.model.device)
-        width = batch["input_ids"].shape[1]
-        lengths = batch["attention_mask"].sum(dim=1)
+        batch = self._encode(prompts)
+        lengths = batch["attention_mask"].sum(dim=1)  # (B,)
         room = (self.model.config.max_position_embeddings - lengths).clamp(max=self.max_new_tokens)
-        if int(room.max()) < 1:
-            return [Completion(text="", tokens=0, finish="length") for _ in prompts]
+        fits = room > 0
+        answers = iter(self._answer(_rows(batch, fits), room[fits]) if fits.any() else [])
+        return [next(answers) if fit else Completion(text="", tokens=0, finish="length") for fit in fits.tolist()]
+
+    def _answer(self, batch: dict[str, Any], room: Any) -> list[Completion]:
+        """One completion per row, each of at most its `room` (B,) in tokens."""
+        import torch
+
+        batch = {name: values.to(self.model.device) for name, values in batch.items()}
+        width = batch["input_ids"].shape[1]
+        room = room.to(self.model.device)
         ends = self._end_ids()
         sampling = {"do_sample": True, "temperature": self.temperature, "top_p": 1.0, "top_k": 0}
         with torch.no_grad():
@@ -70,7 +80,7 @@ class ModelSampler:
                 **(sampling if self.temperature else {"do_sample": False}),
             )
         rows = zip(output[:, width:].tolist(), room.tolist(), strict=True)
-        return [self._completion(row[: max(0, left)], set(ends)) for row, left in rows]
+        return [self._completion(row[:left], set(ends)) for row, left in rows]
 
     def _encode(self, prompts: Sequence[str]) -> Any:
         if self.mode == "base":
@@ -105,10 +115,20 @@ class ModelSampler:
 
     def _completion(self, ids: list[int], ends: set[int]) -> Completion:
         length = next((place for place, number in enumerate(ids) if number in ends), None)
-        text: str = self.tokenizer.decode(ids if length is None else ids[:length], skip_special_tokens=True)
-        stopped = self.mode == "base" and any(stop in text for stop in STOPS)
-        tokens = len(ids) if length is None else length + 1
-        return Completion(text=text, tokens=tokens, finish="stop" if stopped else "length" if length is None else "end")
+        written = ids if length is None else ids[:length]
+        text: str = self.tokenizer.decode(written, skip_special_tokens=True)
+        # With special tokens, as the stopper saw it; after a stop, the end token is only what fills up the batch.
+        if self.mode == "base" and any(stop in self.tokenizer.decode(written) for stop in STOPS):
+            return Completion(text=text, tokens=len(written), finish="stop")
+        if length is None:
+            return Completion(text=text, tokens=len(written), finish="length")
+        return Completion(text=text, tokens=length + 1, finish="end")
+
+
+def _rows(batch: Any, chosen: Any) -> dict[str, Any]:
+    """The chosen rows of a batch that is padded on the left, with no more padding than they need."""
+    longest = int(batch["attention_mask"][chosen].sum(dim=1).max())
+    return {name: values[chosen][:, -longest:] for name, values in batch.items()}
 
 
 def load_sampler(name: str, *, mode: Mode | None, max_new_tokens: int, temperature: float) -> ModelSampler:

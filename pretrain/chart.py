@@ -14,13 +14,15 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 92, 12, 34
 """Margins in pixels; the right one holds the names of the lines."""
 MAX_POINTS = 400
 """Of one line; more are thinned at even distances, first and last kept."""
+LARGEST = 1e100
+"""A value beyond it is damage and is left out: its distance to another may be no number."""
 COLOURS = 8
 """Classes `line-0` ... of the style sheet."""
 LABEL_GAP = 13
 
 
 def line_chart(series: Mapping[str, Series], *, x_label: str, y_label: str, from_zero: bool = False) -> Markup:
-    """The chart of every finite point; empty where no line has two of them."""
+    """The chart of every point below `LARGEST`; empty where no line has two of them."""
     lines = {name: _finite(points) for name, points in series.items()}
     lines = {name: _thin(points) for name, points in lines.items() if len(points) > 1}
     if not lines:
@@ -56,8 +58,9 @@ def line_chart(series: Mapping[str, Series], *, x_label: str, y_label: str, from
 
 def ticks(low: float, high: float) -> list[float]:
     """About five round numbers from at or below `low` to at or above `high`."""
-    if high <= low:
-        pad = abs(low) * 0.1 or 1.0
+    size = max(abs(low), abs(high))
+    if high - low <= 1e-9 * size or size < 1 / LARGEST:  # ticks of twelve digits could not tell them apart
+        pad = 0.1 * size if size >= 1 / LARGEST else 1.0
         low, high = low - pad, high + pad
     rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
@@ -75,7 +78,7 @@ def written(value: float) -> str:
 
 
 def _finite(points: Series) -> list[tuple[float, float]]:
-    return sorted((x, y) for x, y in points if math.isfinite(x) and math.isfinite(y))
+    return sorted((x, y) for x, y in points if abs(x) < LARGEST and abs(y) < LARGEST)  # NaN is not below
 
 
 def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

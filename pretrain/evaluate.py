@@ -1,7 +1,7 @@
 """What a base model learnt: bits per byte by language, valid Python, pass@k, and what costs nothing beside it.
 
 With `baseline`, on the very same documents: an untrained model of that shape, a token n-gram, zlib and xz. The n-gram
-has read as many training tokens as the model (at most `NGRAM_TOKENS`), of every shard its share. pass@k is
+has read as many training tokens as the model (at most `baselines.NGRAM_TOKENS`), of every shard its share. pass@k is
 `finetune eval --mode base`, run as a command. Imports nothing heavy: a finished evaluation says so at once.
 Not covered: chat models, which `finetune eval` measures.
 """
@@ -17,20 +17,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from pretrain.command import command_line
 from pretrain.errors import CheckpointError, PretrainError, RunFolderError
 from pretrain.run_folder import RunFolder, differences, hold_folder, read_inputs
+from sandbox.console import INTERRUPTED
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from pretrain.heldout import Score
-    from pretrain.ngram import NgramModel
-    from pretrain.shards import Shard
-
-NGRAM_TOKENS = 30_000_000
-"""What an n-gram model of order 5 reads with 3 GB of memory."""
 
 
 def evaluate(
@@ -55,12 +48,16 @@ def evaluate(
     with hold_folder(out) as folder:
         exported = _exported(model, out, restart=restart)
         options = {"benchmark": benchmark, "limit": limit, "baseline": baseline, "max_tokens": max_tokens}
-        inputs = {"weights": _weights_hash(exported), "prompts": prompts} | options | read_inputs(shards, exported)
+        inputs = {"weights": _weights_hash(exported), "prompts": prompts} | options | _text_inputs(shards, exported)
         manifest = None if restart else _finished(folder, inputs)
         if manifest is not None:
             return manifest
         tokens_seen = _tokens_seen(exported)
-        manifest = {"stage": "eval", "status": "done", "command": sys.argv, "inputs": inputs, "model": str(exported)}
+        manifest = {"stage": "eval", "status": "done", "command": command_line(), "inputs": inputs}
+        manifest["model"] = str(exported)
+        if benchmark is not None:  # before the rest: a missing engine is told at once, and what it did is kept
+            at = out / f"{benchmark}-base"
+            manifest["benchmark"] = run_benchmark(exported, benchmark, at, limit=limit, restart=restart)
         manifest |= measure(
             exported,
             shards,
@@ -70,8 +67,6 @@ def evaluate(
             num_prompts=prompts,
             batch=batch,
         )
-        if benchmark is not None:
-            manifest["benchmark"] = run_benchmark(exported, benchmark, out / f"{benchmark}-base", limit=limit)
         manifest["seconds"] = round(time.perf_counter() - started, 1)
         folder.write_manifest(manifest)
         return manifest
@@ -89,6 +84,7 @@ def measure(
 ) -> dict[str, Any]:
     """The figures that need no benchmark. `tokens_seen` is what the model was trained on, `None` if nobody knows."""
     from pretrain import heldout
+    from pretrain.baselines import compressors, train_ngram
     from pretrain.continuations import load_base, valid_python
     from pretrain.shards import open_heldout
     from pretrain.tokenizer import fingerprint, load_tokenizer
@@ -96,8 +92,6 @@ def measure(
     loaded = load_base(model_folder)
     vocab_size = loaded.model.config.vocab_size
     held = open_heldout(list(shard_folders), tokenizer=fingerprint(model_folder), vocab_size=vocab_size)
-    if not held:
-        raise RunFolderError(f"{shard_folders[0]}: no heldout folder in it; pack a corpus that holds packages out")
     sizes = heldout.token_bytes(model_folder)
 
     def score(model: Any) -> dict[str, Score]:
@@ -148,39 +142,21 @@ def measure(
     return result
 
 
-def train_ngram(shard_folders: Sequence[Path], *, vocab_size: int, tokens_seen: int | None) -> tuple[NgramModel, int]:
-    """An n-gram model of the training shards, and how many tokens it read: whole documents, of each shard its share."""
-    from pretrain.ngram import NgramModel
-    from pretrain.shards import open_shards
+def run_benchmark(
+    model: Path, benchmark: str, out: Path, *, limit: int | None, restart: bool = False
+) -> dict[str, Any]:
+    """The manifest of `finetune eval --mode base` on this model.
 
-    shards = open_shards(list(shard_folders), verify=False)  # the evaluation's hashes name them
-    available = sum(shard.num_tokens for shard in shards.values())
-    wanted = min(NGRAM_TOKENS, available if tokens_seen is None else tokens_seen)
-    parts = [_first_tokens(shard, max(1, wanted * shard.num_tokens // available)) for shard in shards.values()]
-    tokens = np.concatenate(parts)
-    return NgramModel.train(tokens, vocab_size=vocab_size), len(tokens)
-
-
-def compressors(documents: Mapping[str, Sequence[NDArray[np.int32]]], tokenizer: Any) -> dict[str, dict[str, float]]:
-    """Bits per byte of zlib and xz by shard, all documents of a shard in one stream: the form that is best for them."""
-    from pretrain.ngram import compression_bits_per_byte
-    from pretrain.tokenizer import decode_bytes
-
-    found: dict[str, dict[str, float]] = {}
-    for name, listed in documents.items():
-        texts = (decode_bytes(tokenizer, document[:-1]).decode(errors="replace") for document in listed)
-        for compressor, figures in compression_bits_per_byte(texts).items():
-            found.setdefault(compressor, {})[name] = figures.together
-    return found
-
-
-def run_benchmark(model: Path, benchmark: str, out: Path, *, limit: int | None) -> dict[str, Any]:
-    """The manifest of `finetune eval --mode base` on this model. Raises: PretrainError where it fails."""
+    Raises: PretrainError where it fails, KeyboardInterrupt where it was interrupted.
+    """
     command = [sys.executable, "-m", "finetune.cli", "eval", "--model", str(model), "--benchmark", benchmark]
     command += ["--mode", "base", "--out", str(out), "--json", *(["--limit", str(limit)] if limit else [])]
+    command += ["--restart"] if restart else []
     done = subprocess.run(
         command, stdout=subprocess.PIPE, text=True, check=False
     )  # it tells its progress on our stderr
+    if done.returncode == INTERRUPTED:
+        raise KeyboardInterrupt
     if done.returncode != 0:
         raise PretrainError(f"finetune eval: ended with {done.returncode}, as told above; mend it and run this again")
     return dict(json.loads(done.stdout))
@@ -190,12 +166,6 @@ def _with_all(values: Mapping[str, float], weights: Mapping[str, int]) -> dict[s
     """The values and, as `all`, their mean by bytes."""
     bits = sum(values[name] * weights[name] for name in values)
     return {name: round(value, 4) for name, value in values.items()} | {"all": round(bits / sum(weights.values()), 4)}
-
-
-def _first_tokens(shard: Shard, wanted: int) -> NDArray[np.int32]:
-    """The first whole documents of a shard, up to `wanted` tokens, one at least."""
-    ends = np.cumsum(shard.sizes, dtype=np.int64)
-    return shard.tokens[: int(ends[max(0, int(np.searchsorted(ends, wanted, side="right")) - 1)])]
 
 
 def _exported(model: Path, out: Path, *, restart: bool) -> Path:
@@ -228,6 +198,21 @@ def _weights_hash(exported: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def _text_inputs(shards: Sequence[Path], tokenizer: Path) -> dict[str, str]:
+    """Hashes of the tokenizer, of what the n-gram reads and of what all are measured on.
+
+    Raises: RunFolderError where nothing is held out; ShardError, TokenizerError.
+    """
+    from pretrain.shards import open_heldout
+    from pretrain.tokenizer import fingerprint
+
+    held = open_heldout(list(shards), tokenizer=fingerprint(tokenizer), verify=False)
+    if not held:
+        raise RunFolderError(f"{shards[0]}: no heldout folder in it; pack a corpus that holds packages out")
+    hashes = {f"held-out {name}": shard.facts["sha256_bin"] for name, shard in held.items()}
+    return read_inputs(shards, tokenizer) | hashes
 
 
 def _finished(folder: RunFolder, inputs: Mapping[str, Any]) -> dict[str, Any] | None:

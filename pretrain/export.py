@@ -12,11 +12,13 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from pretrain.command import command_line
 from pretrain.config import Preset, make_preset
 from pretrain.errors import CheckpointError, RunFolderError, TokenizerError
 from pretrain.model import llama_config
@@ -25,6 +27,8 @@ from pretrain.tokenizer import END_OF_TEXT, IM_END, fingerprint, load_tokenizer
 
 Dtype = Literal["bf16", "fp32"]
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+REPLACED = ("manifest.json", "config.json", "model*.safetensors*", "model.gguf")
+"""What an export that is written over another takes away first: half of each must not look like a model."""
 
 
 def export(
@@ -43,7 +47,7 @@ def export(
     started = time.perf_counter()
     found = find_checkpoint(source)
     meta = read_meta(found)
-    inputs = {"checkpoint": str(found), "identity": meta["identity_sha256"], "step": meta["step"], "dtype": dtype}
+    inputs = {"identity": meta["identity_sha256"], "trained_on": meta["inputs"], "step": meta["step"], "dtype": dtype}
     with hold_folder(out) as folder:
         manifest = None if restart else _finished(folder, inputs, gguf=gguf)
         if manifest is not None:
@@ -55,8 +59,9 @@ def export(
         manifest = {
             "stage": "export",
             "status": "done",
-            "command": sys.argv,
-            "inputs": inputs | {"tokenizer": meta["tokenizer"]},
+            "command": command_line(),
+            "checkpoint": str(found),
+            "inputs": inputs,
             "parameters": model.num_parameters(),
             "vocab_size": model.config.vocab_size,
             "gguf": "model.gguf" if gguf else None,
@@ -71,6 +76,9 @@ def export(
             from pretrain.gguf_file import write_gguf
 
             write_gguf(model, tokenizer, staged / "model.gguf", name=f"{preset.name}-base")
+        for pattern in REPLACED:
+            for stale in out.glob(pattern):
+                stale.unlink()
         for file in sorted(staged.iterdir(), key=lambda path: (path.name == "config.json", path.name)):
             file.chmod(0o644)
             file.replace(out / file.name)  # config.json last: with it the model is complete
@@ -112,12 +120,9 @@ def load_for_export(path: Path, preset: Preset) -> Any:
 
 def _write(model: Any, tokenizer: Path, folder: Path, manifest: Mapping[str, Any]) -> None:
     """Nothing; the model's files are in `folder`. Raises: RunFolderError."""
-    from transformers.utils import logging as hf_logging
-
-    quiet: Any = hf_logging
-    quiet.disable_progress_bar()
     try:
-        model.save_pretrained(folder)
+        with _no_progress_bar():
+            model.save_pretrained(folder)
         for name in TOKENIZER_FILES:
             shutil.copyfile(tokenizer / name, folder / name)
         (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
@@ -126,6 +131,21 @@ def _write(model: Any, tokenizer: Path, folder: Path, manifest: Mapping[str, Any
         raise RunFolderError(
             f"{folder.parent}: cannot be written, {reason}; free space or choose another --out"
         ) from error
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """A context in which transformers draws no bar over our one line."""
+    from transformers.utils import logging as hf_logging
+
+    bars: Any = hf_logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:

@@ -22,6 +22,8 @@ MIN_POINTS = 3
 """As many as the curve has unknowns."""
 MIN_ALPHA = 1e-3
 """A loss that falls more slowly does not fall: ten times the compute would take 0.2 % off."""
+MAX_LOG = 700.0
+"""Of a curve's scale: e^709 is the largest float, and a scale that large is no law but a jump in the losses."""
 GRID = 100
 """Values of E per pass; four passes narrow it to 1e-7 of the lowest loss."""
 
@@ -57,12 +59,11 @@ class Estimate:
 def fit_curve(compute: Sequence[float], losses: Sequence[float]) -> Curve:
     """The curve through at least three runs.
 
-    Raises: ConfigError where there are fewer, or the loss does not fall with compute.
+    Raises: ConfigError where there are fewer, or the loss does not fall with compute as a power law.
     """
     c, y = _checked(compute, losses)
     floor, (intercept, slope), error = _search(y, np.column_stack([np.ones_like(c), np.log(c)]))
-    if slope > -MIN_ALPHA:
-        raise ConfigError("sweep: the loss does not fall with compute; train longer, or take depths further apart")
+    _check_falls(slope, intercept)
     return Curve(floor, math.exp(intercept), -slope, error)
 
 
@@ -102,9 +103,17 @@ def _worth(
     c, y = np.concatenate([c0, c1]), np.concatenate([y0, y1])
     is_other = np.concatenate([np.zeros_like(c0), np.ones_like(c1)])
     _, (_, slope, shift), _ = _search(y, np.column_stack([np.ones_like(c), np.log(c), is_other]))
+    _check_falls(slope, shift / slope)
+    return math.exp(shift / slope)
+
+
+def _check_falls(slope: float, *logarithms: float) -> None:
+    """Nothing, where the loss falls and `logarithms` are of numbers there are. Raises: ConfigError."""
+    advice = "train longer, or take depths further apart"
     if slope > -MIN_ALPHA:
-        raise ConfigError("sweep: the loss does not fall with compute; train longer, or take depths further apart")
-    return math.exp(min(shift / slope, 700.0))
+        raise ConfigError(f"sweep: the loss does not fall with compute; {advice}")
+    if max(logarithms) > MAX_LOG:
+        raise ConfigError(f"sweep: the loss does not fall as a power law, alpha would be {-slope:.3g}; {advice}")
 
 
 def _checked(compute: Sequence[float], losses: Sequence[float]) -> tuple[Floats, Floats]:
@@ -134,8 +143,9 @@ def _regress(y: Floats, columns: Floats, floor: float) -> tuple[Floats, float]:
     # d log(y - E) = dy / (y - E): weights of (y - E) / y make every run's *relative* error count alike.
     weights = (y - floor) / y
     coefficients, *_ = np.linalg.lstsq(columns * weights[:, None], np.log(y - floor) * weights, rcond=None)
-    residual = (floor + np.exp(columns @ coefficients)) / y - 1
-    return np.asarray(coefficients, dtype=np.float64), float(np.sqrt(np.mean(residual**2)))
+    with np.errstate(over="ignore"):  # runs of nearly one size: a steep line, whose infinite error is never the least
+        residual = (floor + np.exp(columns @ coefficients)) / y - 1
+        return np.asarray(coefficients, dtype=np.float64), float(np.sqrt(np.mean(residual**2)))
 
 
 def _with_range(estimate: Callable[[Sequence[int]], float], count: int) -> Estimate:

@@ -16,12 +16,13 @@ usage() {
 usage: launch.sh [--preset tiny|1.5b|8b|smoke|FILE.yaml] [--name NAME] [--source SOURCE]... [--teacher T] [--dry-run]
   --preset   model, batch, tokens and schedule (pretrain/presets/)          [default: tiny]
   --name     the run's folder, runs/NAME                                    [default: the preset's]
-  --source   raw code: pypi, a folder, JSONL or Parquet files; repeatable   [default: pypi, about 300 MB]
+  --source   raw code: pypi, a folder, JSONL or Parquet files; repeatable   [default: pypi, 120 MB]
   --teacher  who writes the synthetic rows: local, vllm:MODEL, openai:MODEL [default: local]
   --dry-run  print the plan and every command, run nothing
 environment, for several nodes: NNODES, NODE_RANK, GPUS (per node), HEAD (host of node 0), PORT
 END
 }
+fail() { echo "launch.sh: $*" >&2; exit 1; }
 while (($#)); do
     case $1 in
         --preset) preset=${2:?--preset needs a name}; shift 2 ;;
@@ -36,15 +37,19 @@ done
 label=$(basename "${preset%.yaml}")
 run=runs/${name:-$label}
 NNODES=${NNODES:-1} NODE_RANK=${NODE_RANK:-${SLURM_NODEID:-0}} HEAD=${HEAD:-localhost} PORT=${PORT:-29400}
-GPUS=${GPUS:-$(nvidia-smi --list-gpus 2>/dev/null | wc -l || true)}
+GPUS=${GPUS:-$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU ' || true)}
+if [[ $GPUS == 0 && ($label == 1.5b || $label == 8b) ]]; then
+    [[ -n $dry_run ]] || fail "no GPU for $preset here; set GPUS, or look at it with --dry-run"
+    GPUS=8
+fi
 
 # On a fresh clone: install everything, start the engine, build the sandbox's image. Elsewhere the commands are on PATH.
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 if [[ -f $root/Makefile && -z $dry_run && $NODE_RANK == 0 ]]; then
     make --no-print-directory -C "$root" .venv/.ready-all image
 fi
 [[ -d $root/.venv/bin ]] && PATH=$root/.venv/bin:$PATH
-command -v pretrain >/dev/null || { echo "launch.sh: no pretrain command; pip install 'opencook[local,train]'" >&2; exit 1; }
+command -v pretrain >/dev/null || fail "no pretrain command; pip install 'opencook[local,train]'"
 
 # How much of everything else a preset asks for. The model's own numbers are in its YAML file.
 case $label in
@@ -62,11 +67,12 @@ fi
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*" >&2; }
 started=$SECONDS
+trap 'exit 143' TERM # once the step's command, which Slurm signals too, has saved and left; without a trap at once
 # step NAME COMMAND...: run it unless runs/NAME is finished, which its manifest says. Node 0 works, the others wait.
 step() { work head "$@"; }
 everywhere() { work all "$@"; }
 work() {
-    local who=$1 stage=$2 manifest=$run/$2/manifest.json clock=$SECONDS; shift 2
+    local who=$1 stage=$2 manifest=$run/$2/manifest.json clock=$SECONDS code=0; shift 2
     say "[$stage] $(printf '%q ' "$@")"
     [[ -n $dry_run ]] && return
     if finished "$manifest"; then echo "finished before; skipped" >&2; return; fi
@@ -74,15 +80,16 @@ work() {
         until finished "$manifest"; do sleep 5; done
         return
     fi
-    "$@"
+    "$@" || code=$?
+    [[ $code == 0 ]] || { echo "launch.sh: [$stage] failed with $code; mend it, start this again" >&2; exit "$code"; }
     [[ $NODE_RANK != 0 || -f $manifest ]] || echo '{"status": "done"}' > "$manifest" # pip leaves none
     echo "[$stage] done in $((SECONDS - clock)) s, $(((SECONDS - started) / 60)) min in all" >&2
 }
 # A manifest appears when its step ends, but for fine-tuning's, which says so itself.
-finished() { [[ -f $1 ]] && ! grep -q '"status": "running"' "$1"; }
+finished() { [[ -f $1 ]] && ! grep -Eq '"status": "(running|failed|interrupted)"' "$1"; }
 
 say "The plan for $preset on $NNODES node(s)"
-pretrain plan --preset "$preset" --nodes "$NNODES" ${dry_run:+--dry-run}
+pretrain plan --preset "$preset" --nodes "$NNODES" --gpus-per-node "$((GPUS ? GPUS : 8))" ${dry_run:+--dry-run}
 
 # 1. Raw code of real packages -> a corpus: types and sizes checked, duplicates, bad files and HumanEval out; some
 #    packages are held out, to be measured on.
@@ -101,7 +108,8 @@ everywhere pretrain "${trainer[@]}" train --preset "$preset" --shards "$run/shar
 # 5. Synthetic rows. Broad ones ask nobody: documented functions, run on their own examples. Precise ones are written by
 #    the teacher and solved again from the instruction alone. Both run in the sandbox.
 step synth/starter synth generate --recipe docstring --seeds starter "${broad[@]}" --out "$run/synth/starter"
-step synth/packages python -m pip install --quiet --disable-pip-version-check --no-deps --target "$run/synth/packages" \
+step synth/packages python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+    --target "$run/synth/packages" \
     more-itertools==10.8.0 boltons==26.2.0 toolz==1.2.0 pydash==8.1.0
 step synth/library env PYTHONPATH="$run/synth/packages" synth generate --recipe docstring "${broad[@]}" \
     --seeds doctest:more-itertools,boltons,toolz,pydash --out "$run/synth/library"

@@ -41,8 +41,12 @@ PUBLISHED_MFU = {"1.5b": 0.27, "8b": 0.43}
 """What those hours make of our FLOP count, rounded; `opencoder_mfu` derives them."""
 DEFAULT_MFU = 0.39
 """Source: torchtitan's 8B on 8 x H100, compiled (benchmarks folder, 2024-12)."""
-CPU_MFU = 0.6
+DEFAULT_CPU_MFU = 0.6
 """Of the measured matrix-product peak; `benchmarks/pretrain.py` holds it."""
+CPU_MFU = {"smoke": 0.05, "tiny": 0.5}
+"""Preset -> what its matrices are too small for is off, and its held-out evaluations; from the runs below."""
+CPU_START_S = 11.0
+"""Of a training on a CPU before its first step and after its last: tiny's two trainings agree on it."""
 
 TEXT_BYTES_PER_TOKEN = 3.5
 """Of code; an assumption. The shards' manifest has the true one."""
@@ -50,10 +54,14 @@ EPOCHS = {"1.5b": 4.0, "8b": 3.5}
 """Times the stable phase sees its corpus. Source: arXiv 2411.04905, table 4."""
 
 CPU_MINUTES = {
-    "smoke": {"corpus": 0.5, "tokenizer": 0.2, "shards": 0.2, "synth": 1, "base": 0.2, "sft": 1, "eval": 1},
-    "tiny": {"corpus": 3, "tokenizer": 0.5, "shards": 0.5, "synth": 6, "base": 0.2, "sft": 4, "eval": 4},
+    "smoke": {"corpus": 0.3, "tokenizer": 0.1, "shards": 0.2, "synth": 0.8, "base": 0.1, "sft": 0.6, "eval": 0.8},
+    "tiny": {"corpus": 1.9, "tokenizer": 0.5, "shards": 1.7, "synth": 4.2, "base": 0.1, "sft": 1.6, "eval": 4.0},
 }
-"""Rough minutes of the stages that are not pretraining, on two cores, from `pretrain/launch.sh --preset NAME`."""
+"""Minutes of the stages that are not pretraining, on two cores: `tiny` as `pretrain/launch.sh --preset tiny` took them,
+`smoke` the same commands on a fifteenth of the packages."""
+CPU_DISK = {"smoke": {"corpus": 14e6, "shards": 33e6}, "tiny": {"corpus": 210e6, "shards": 500e6}}
+"""Bytes of the stages whose size is the default source's, not the preset's: a short run packs all of it and reads a
+part. The corpus counts the archives in the cache, 120 of tiny's 210 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +191,9 @@ def _assumed_mfu(preset: Preset, gpu: str | None, given: float | None) -> tuple[
     if given is not None:
         return given, "--mfu"
     if gpu is None:
-        return CPU_MFU, "benchmarks/pretrain.py on a CPU"
+        if preset.name in CPU_MFU:
+            return CPU_MFU[preset.name], f"a run of pretrain/launch.sh --preset {preset.name}"
+        return DEFAULT_CPU_MFU, "benchmarks/pretrain.py on a CPU"
     if preset.name in PUBLISHED_MFU:
         return PUBLISHED_MFU[preset.name], "OpenCoder's published GPU-hours"
     return DEFAULT_MFU, "torchtitan's 8B on H100"
@@ -206,6 +216,7 @@ def _stages(preset: Preset, *, flops_per_second: float, on_cpu: bool) -> list[St
         "anneal": checkpoint * (preset.train.keep_checkpoints + 1),
         "base": 2.0 * preset.model.num_parameters(),  # bf16
     }
+    disk |= CPU_DISK.get(preset.name, {}) if on_cpu else {}
     trained = {"pretrain": preset.train.tokens, "anneal": preset.anneal.tokens}
     stages = []
     for name in ("corpus", "tokenizer", "shards", "pretrain", "synth", "anneal", "base", "sft", "eval"):
@@ -213,7 +224,7 @@ def _stages(preset: Preset, *, flops_per_second: float, on_cpu: bool) -> list[St
         flops = None if tokens is None else preset.model.flops_per_token() * tokens
         hours = minutes[name] / 60 if name in minutes else None
         if flops is not None:
-            hours = flops / flops_per_second / 3600
+            hours = (flops / flops_per_second + (CPU_START_S if on_cpu else 0.0)) / 3600
         stages.append(Stage(name=name, tokens=tokens, flops=flops, disk_bytes=disk.get(name), hours=hours))
     return stages
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import StringIO
 
 from rich.console import Console
 from rich.table import Table
 
 from pretrain.plan import Plan
+
+COUNTS = ((1, ""), (1e3, "k"), (1e6, "M"), (1e9, "B"), (1e12, "T"))
+BYTES = ((1e3, " kB"), (1e6, " MB"), (1e9, " GB"), (1e12, " TB"), (1e15, " PB"))
 
 
 def plan_text(plan: Plan) -> str:
@@ -42,31 +46,31 @@ def plan_text(plan: Plan) -> str:
 
 def short_count(amount: float | None) -> str:
     """Three digits and a letter; empty for `None`."""
-    if amount is None:
-        return ""
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if amount >= size:
-            return f"{amount / size:.3g}{letter}"
-    return f"{amount:.3g}"
+    return "" if amount is None else _three_digits(amount, COUNTS)
 
 
 def short_bytes(amount: float | None) -> str:
-    """In decimal units; empty for `None`."""
-    if amount is None:
-        return ""
-    for size, unit in ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
-        if amount >= size:
-            return f"{amount / size:.3g} {unit}"
-    return f"{amount / 1e3:.3g} kB"
+    """Three digits in decimal units; empty for `None`."""
+    return "" if amount is None else _three_digits(amount, BYTES)
+
+
+def _three_digits(amount: float, units: Sequence[tuple[float, str]]) -> str:
+    """The amount in the smallest unit that keeps it below 1,000 *after* rounding, so that 999.9M is 1B."""
+    for size, unit in units:
+        text = f"{amount / size:.3g}"
+        if float(text) < 1000:
+            return f"{text}{unit}"
+    size, unit = units[-1]
+    return f"{amount / size:,.0f}{unit}"
 
 
 def short_hours(hours: float | None) -> str:
     """Days, hours or minutes, whichever is readable; empty for `None`."""
     if hours is None:
         return ""
-    if hours >= 48:
-        return f"{hours / 24:,.1f} days"
-    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+    if round(60 * hours, 1) < 60:
+        return f"{60 * hours:.1f} min"
+    return f"{hours:.1f} h" if round(hours, 1) < 48 else f"{hours / 24:,.1f} days"
 
 
 def _table(*columns: str) -> Table:

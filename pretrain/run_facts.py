@@ -32,7 +32,9 @@ STAGES = (
 )
 """Folders of a run in the order of the chain."""
 
-Status = Literal["done", "running", "unfinished", "damaged", "not run"]
+Status = Literal["done", "running", "failed", "interrupted", "unfinished", "damaged", "not run"]
+"""As the manifest says, or what the folder tells without one."""
+SAID: dict[Any, Status] = {"done": "done", "running": "running", "failed": "failed", "interrupted": "interrupted"}
 MAX_LINES = 200_000
 """Of one `metrics.jsonl`, the newest."""
 
@@ -88,7 +90,12 @@ def read_stage(folder: Path, name: str) -> StageFacts:
         return StageFacts(name, "damaged", {}, metrics)
     if not isinstance(manifest, dict):
         return StageFacts(name, "damaged", {}, metrics)
-    return StageFacts(name, "running" if manifest.get("status") == "running" else "done", manifest, metrics)
+    return StageFacts(name, _status(manifest.get("status", "done")), manifest, metrics)
+
+
+def _status(said: Any) -> Status:
+    """The status that a manifest says; one that nobody knows is no end."""
+    return SAID.get(said, "unfinished") if isinstance(said, str) else "unfinished"
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -114,7 +121,11 @@ def number(value: Any, *path: str) -> float | None:
         value = value.get(key) if isinstance(value, Mapping) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        figure = float(value)
+    except OverflowError:  # JSON knows whole numbers of any size
+        return None
+    return figure if math.isfinite(figure) else None
 
 
 def numbers(value: Any, *path: str) -> dict[str, float]:

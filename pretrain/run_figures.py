@@ -168,7 +168,9 @@ def samples_over_time(facts: Mapping[str, StageFacts]) -> list[tuple[str, list[s
         for record in facts[name].metrics:
             texts = record.get("samples")
             if isinstance(texts, list) and texts:
-                found.append((f"{name}, step {record.get('step', '?')}", [_sample_text(text) for text in texts]))
+                step = number(record, "step")
+                when = f"{name}, step {'?' if step is None else f'{step:.0f}'}"
+                found.append((when, [_sample_text(text) for text in texts]))
     if len(found) > MAX_SAMPLES:
         found = [found[index * (len(found) - 1) // (MAX_SAMPLES - 1)] for index in range(MAX_SAMPLES)]
     return found

@@ -1,8 +1,10 @@
-"""A scaling curve from a few small runs, and what one data set is worth in compute of another.
+"""A scaling curve from a few small runs.
 
 Each depth is `pretrain train --preset OUT/depth-NN.yaml`, a process of its own that can also be run alone; what is
 finished is skipped. Losses are held-out bits per byte at the end of the *stable* phase, the same point for every run.
-Not covered: tuning the learning rate by depth, runs at one time on several machines.
+A sweep that ends early leaves the figures of the runs that are finished.
+Not covered: two data sets side by side (`comparison.py`), tuning the learning rate by depth, runs at one time on
+several machines.
 """
 
 from __future__ import annotations
@@ -13,24 +15,27 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
+from pretrain.command import command_line
 from pretrain.config import Preset
 from pretrain.dial import preset_for_depth
 from pretrain.errors import ConfigError, PretrainError, RunFolderError
-from pretrain.fit import Estimate, compute_worth, fit_curve, predict
+from pretrain.fit import fit_curve, predict
 from pretrain.phase import overridden
 from pretrain.run_facts import number, numbers
+from pretrain.shards import Shard, open_heldout
+from sandbox.console import INTERRUPTED
 from synth.files import atomic_file
 
 AHEAD = 10
 """The prediction is for so many times the compute of the largest run."""
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +76,36 @@ def plan_sweep(
 
 
 def run_sweep(presets: Mapping[int, Preset], shards: Sequence[Path], tokenizer: Path, out: Path) -> dict[str, Any]:
-    """The sweep's record, also in `out/sweep.json` and drawn in `out/sweep.png`; finished runs are not run again.
+    """The sweep's record, also in `out/sweep.json`; finished runs are not run again.
 
-    Raises: PretrainError where a training ends badly, KeyboardInterrupt where one is interrupted.
+    Raises: PretrainError where held-out text is missing or a training ends badly, KeyboardInterrupt where one is
+    interrupted; the record then has that status and the runs before.
     """
-    points = []
-    for position, (depth, preset) in enumerate(presets.items(), 1):
-        command = train_command(depth, preset, shards, tokenizer, out)
-        _say(f"depth {depth} ({position} of {len(presets)}): {preset.train.tokens:,} tokens")
-        _say(f"$ {shlex.join(['pretrain', *command[3:]])}")
-        train_one(command, where=f"depth {depth}")
-        points.append(read_point(depth, preset, run_folder(out, depth)))
-    record = {"stage": "sweep", "status": "done", "heldout": heldout_identity(shards)} | summarize(points)
-    with atomic_file(out / "sweep.json") as file:
-        file.write(json.dumps(record, indent=1).encode())
+    tokens = next(iter(presets.values())).train.evaluate_tokens  # the same for every depth
+    facts: dict[str, Any] = {"stage": "sweep", "command": command_line(), "depths": list(presets)}
+    facts["heldout"] = heldout_identity(shards, tokens)
+    points: list[Point] = []
+    try:
+        for position, (depth, preset) in enumerate(presets.items(), 1):
+            command = train_command(depth, preset, shards, tokenizer, out)
+            _say(f"depth {depth} ({position} of {len(presets)}): {preset.train.tokens:,} tokens")
+            _say(f"$ {shlex.join(['pretrain', *command[3:]])}")
+            train_one(command, where=f"depth {depth}")
+            points.append(read_point(depth, preset, run_folder(out, depth)))
+    except (PretrainError, KeyboardInterrupt) as error:
+        if points:
+            status = "failed" if isinstance(error, PretrainError) else "interrupted"
+            write_json(out / "sweep.json", facts | {"status": status} | summarize(points))
+        raise
+    record = facts | {"status": "done"} | summarize(points)
+    write_json(out / "sweep.json", record)
     return record
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Nothing; the file holds the value, whole. Raises: `synth.errors.RunFolderError`."""
+    with atomic_file(path) as file:
+        file.write(json.dumps(value, indent=1).encode())
 
 
 def run_folder(out: Path, depth: int) -> Path:
@@ -163,52 +183,39 @@ def summarize(points: Sequence[Point]) -> dict[str, Any]:
     compute = [point.compute for point in points]
     losses = [point.bits_per_byte["all"] for point in points]
     found: dict[str, Any] = {"points": [asdict(point) for point in points], "curve": None, "prediction": None}
+    at = AHEAD * max(compute)
     try:
-        curve, at = fit_curve(compute, losses), AHEAD * max(compute)
+        curve, ahead = fit_curve(compute, losses), predict(compute, losses, at)
     except ConfigError as error:  # the runs are there all the same
         return found | {"no_curve": str(error)}
-    return found | {
-        "curve": asdict(curve),
-        "prediction": {"compute": at, **asdict(predict(compute, losses, at))},
+    return found | {"curve": asdict(curve), "prediction": {"compute": at, **asdict(ahead)}}
+
+
+def heldout_identity(shards: Sequence[Path], max_tokens: int) -> dict[str, list[int]]:
+    """Name -> documents and bytes of each held-out shard, and how many of its documents `max_tokens` let be scored.
+
+    Where these agree the same text was measured, whatever the tokenizer.
+    Raises: ShardError, and RunFolderError where no folder holds any.
+    """
+    held = open_heldout(list(shards), verify=False)  # the trainings read every byte
+    if not held:
+        raise RunFolderError(
+            f"{', '.join(map(str, shards))}: no heldout folder in it, so there is no loss to draw a curve of; pack a "
+            "corpus that holds packages out"
+        )
+    return {
+        name: [shard.num_documents, shard.text_bytes, _num_scored(shard, max_tokens)] for name, shard in held.items()
     }
 
 
-def heldout_identity(shards: Sequence[Path]) -> dict[str, list[int]]:
-    """Name -> documents and bytes of each held-out shard: the same text, whatever the tokenizer, if these agree."""
-    found = {}
-    for folder in shards:
-        for path in sorted((folder / "heldout").glob("*.json")):
-            facts = _read_json(path)
-            if "documents" in facts and "bytes" in facts:
-                found[path.stem] = [int(facts["documents"]), int(facts["bytes"])]
-    return found
-
-
-def compare(record: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Estimate]:
-    """By language and for `all`: what the data of `record` is worth in compute spent on the data of `base`.
-
-    A language whose loss does not fall with compute is left out.
-    Raises: ConfigError where the two have other depths or other held-out text.
-    """
-    ours, theirs = record["points"], base["points"]
-    if [point["depth"] for point in ours] != [point["depth"] for point in theirs]:
-        raise ConfigError("--compare: the sweeps have different depths; give both the same --depths")
-    if record["heldout"] != base["heldout"]:
-        raise ConfigError("--compare: the sweeps have different held-out text; pack both with the same held-out corpus")
-    worth = {"all": compute_worth(_column(theirs, "all"), _column(ours, "all"))}
-    for name in ours[0]["bits_per_byte"]:
-        if name != "all" and all(name in point["bits_per_byte"] for point in theirs):
-            with suppress(ConfigError):  # too little text of a language to fall with compute
-                worth[name] = compute_worth(_column(theirs, name), _column(ours, name))
-    return worth
-
-
-def _column(points: Sequence[Mapping[str, Any]], name: str) -> tuple[list[float], list[float]]:
-    return [point["compute"] for point in points], [point["bits_per_byte"][name] for point in points]
+def _num_scored(shard: Shard, max_tokens: int) -> int:
+    """As `heldout.first_documents` takes them: whole ones, one at least."""
+    ends = np.cumsum(shard.sizes, dtype=np.int64)
+    return max(1, int(np.searchsorted(ends, max_tokens, side="right")))
 
 
 def read_sweep(folder: Path) -> dict[str, Any]:
-    """The record of a finished sweep.
+    """The record of a sweep, whole or of the runs that were finished.
 
     Raises: RunFolderError.
     """

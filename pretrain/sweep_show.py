@@ -11,11 +11,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from pretrain.comparison import Comparison
 from pretrain.fit import Curve, Estimate
 from synth.files import atomic_file
 
 
-def sweep_text(record: Mapping[str, Any], worth: Mapping[str, Estimate] | None = None) -> str:
+def sweep_text(record: Mapping[str, Any], comparison: Mapping[str, Comparison] | None = None) -> str:
     """Table, curve and prediction, and the comparison where there is one."""
     out = StringIO()
     console = Console(file=out, width=110)
@@ -28,6 +29,9 @@ def sweep_text(record: Mapping[str, Any], worth: Mapping[str, Estimate] | None =
         table.add_row(str(point["depth"]), *sizes, f"{loss:.4f}", f"{minutes:.1f}")
     console.print(table)
     lines = [out.getvalue().rstrip()]
+    if record.get("status", "done") != "done":
+        depths = ", ".join(str(depth) for depth in record["depths"])
+        lines.append(f"{record['status']}: these are the finished ones of depths {depths}; the same command goes on")
     curve, ahead = record["curve"], record["prediction"]
     if curve is None:
         lines.append(f"no curve: {record['no_curve'].removeprefix('sweep: ')}")
@@ -38,20 +42,39 @@ def sweep_text(record: Mapping[str, Any], worth: Mapping[str, Estimate] | None =
         )
         told = _told(Estimate(ahead["value"], ahead["low"], ahead["high"]), ".4f")
         lines.append(f"predicted at {ahead['compute']:.2e} FLOPs, ten times the largest run: {told}")
-    for name, estimate in (worth or {}).items():
-        lines.append(f"{name}: this data is worth {_told(estimate, '.2f', 'x')} the other's compute")
+    lines += [f"{name}: {sentence(one)}" for name, one in (comparison or {}).items()]
     return "\n".join(lines)
+
+
+def sentence(found: Comparison) -> str:
+    """The answer of a comparison: which data, by how much at which compute, and how far that moves."""
+    value, low, high = (100 * part for part in (found.change.value, found.change.low or 0, found.change.high or 0))
+    at = f"{found.ours:.4f} bits per byte instead of {found.theirs:.4f} at {found.compute:.2e} FLOPs"
+    verdict = f"{found.verdict} data" if found.verdict != "not told apart" else found.verdict
+    return f"{verdict}: {at}, {value:+.1f} % ({low:+.1f} to {high:+.1f} over all depths); {worth_text(found)}"
+
+
+def worth_text(found: Comparison) -> str:
+    """What the data is worth in compute."""
+    if found.worth is None:
+        return "no curve through both, so no worth in compute"
+    return f"worth {_told(found.worth, '.2f', 'x')} the other's compute"
 
 
 def _told(estimate: Estimate, form: str, unit: str = "") -> str:
     text = f"{estimate.value:{form}}{unit}"
     if estimate.low is None or estimate.high is None:
-        return text
+        return f"{text} (no range: that takes four runs, of which any three make a curve)"
     return f"{text} ({estimate.low:{form}} to {estimate.high:{form}} with one run left out)"
 
 
-def draw_sweep(path: Path, record: Mapping[str, Any], other: Mapping[str, Any] | None = None) -> None:
-    """Nothing; `path` holds the plot: runs, curve, and the prediction with its range."""
+def draw_sweep(
+    path: Path,
+    record: Mapping[str, Any],
+    other: Mapping[str, Any] | None = None,
+    found: Comparison | None = None,
+) -> None:
+    """Nothing; `path` holds the plot: runs, curve, the prediction with its range, and what `found` says of both."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -67,6 +90,9 @@ def draw_sweep(path: Path, record: Mapping[str, Any], other: Mapping[str, Any] |
     axes.set(xscale="log", xlabel="training compute (FLOPs)", ylabel="held-out bits per byte")
     axes.grid(alpha=0.25, which="both", linewidth=0.5)
     axes.legend(frameon=False)
+    if found is not None:
+        change = f"{100 * found.change.value:+.1f} % bits per byte at {found.compute:.1e} FLOPs"
+        axes.set_title(f"this data: {found.verdict}, {change},\n{worth_text(found)}", fontsize=9, loc="left")
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     with atomic_file(path) as file:

@@ -27,7 +27,7 @@ def cut_completion(completion: str, *, ended: bool = False) -> str:
     """The completion up to the end of the function; `ended`: the model stopped by itself, its last line is whole."""
     lines = completion.splitlines(keepends=True)
     for number, line in enumerate(lines):
-        if line.strip() and line[0] not in " \t" and (number or completion[0] == line[0]):
+        if line.strip() and line[0] not in " \t":
             return "".join(lines[:number])
     if lines and not ended and not lines[-1].endswith(("\n", "\r")):
         lines.pop()

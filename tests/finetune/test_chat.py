@@ -39,6 +39,10 @@ def test_a_learned_answer_comes_back_and_stops(taught: Path) -> None:
     assert Chat.load(str(taught), max_new_tokens=64).ask(QUESTION) == ANSWER
 
 
+def test_an_answer_may_be_as_long_as_the_context_has_room(taught: Path) -> None:
+    assert Chat.load(str(taught), max_new_tokens=512).ask(QUESTION) == ANSWER
+
+
 def test_answers_stream_to_stdout(taught: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Chat.load(str(taught), max_new_tokens=64).ask(QUESTION, stream=True)
     assert capsys.readouterr().out == ANSWER + "\n"

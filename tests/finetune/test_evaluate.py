@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +15,7 @@ from finetune.evaluate import evaluate, figures
 from finetune.extract import Mode, ask
 from finetune.sample import Completion, Sampler
 from sandbox.pool import SandboxPool
+from sandbox.verdict import Job, SandboxUnavailable, Verdict
 
 PROBLEMS = load_problems("humaneval", limit=20)
 SETTINGS = Settings(benchmark="humaneval", model="scripted", weights="none", mode="base", batch=6)
@@ -96,6 +97,42 @@ def test_an_interrupted_run_goes_on_after_its_last_whole_batch(cut: int, tmp_pat
     assert complete(SETTINGS, PROBLEMS, scripted(right), path) == whole
     assert path.read_bytes() == content
     assert complete(SETTINGS, PROBLEMS, broken, path) == whole
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 40 + b"\n", b"[]\n", b"{}\n", b'{"task_id": \n'])
+def test_a_damaged_line_costs_its_batch_and_what_follows(damage: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "completions.jsonl"
+    whole = complete(SETTINGS, PROBLEMS, scripted(right), path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:8], damage, *lines[9:]]))
+    asked: list[str] = []
+
+    def counting(prompts: Sequence[str], seed: int) -> list[Completion]:
+        asked.extend(prompts)
+        return scripted(right)(prompts, seed)
+
+    assert complete(SETTINGS, PROBLEMS, counting, path) == whole
+    assert len(asked) == 20 - 6
+
+
+class Outage:
+    """A pool whose engine dies after one verdict."""
+
+    image_digest = "none"
+
+    def run_all(self, jobs: Iterable[Job]) -> Iterator[Verdict]:
+        for number, job in enumerate(jobs):
+            if number:
+                raise SandboxUnavailable("engine: gone")
+            yield Verdict(id=job.id, status="passed")
+
+
+def test_an_outage_is_no_wrong_answer_and_costs_no_completion(tmp_path: Path) -> None:
+    with pytest.raises(SandboxUnavailable):
+        evaluate(SETTINGS, PROBLEMS, scripted(right), tmp_path / "out", pool=cast(SandboxPool, Outage()))
+    assert not (tmp_path / "out" / "results.jsonl").exists()
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["status"] == "running"
+    assert len(complete(SETTINGS, PROBLEMS, broken, tmp_path / "out" / "completions.jsonl")) == 20
 
 
 def test_a_batch_has_a_seed_of_its_own_and_every_sample_is_asked_for(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -61,7 +62,46 @@ def test_an_answer_never_outgrows_the_context(sampler: ModelSampler) -> None:
     answers = changed(sampler, max_new_tokens=6)(prompts, 0)
     assert [answer.tokens for answer in answers[:2]] == [0, 3]
     assert {answer.finish for answer in answers[:2]} == {"length"}
+    assert answers[2] == changed(sampler, max_new_tokens=6)(prompts[2:], 0)[0]
     assert changed(sampler, max_new_tokens=6)(prompts[:1], 0)[0].tokens == 0
+
+
+class Scripted:
+    """A model that writes given tokens, row by row, and fills up finished rows as `generate` does."""
+
+    device = torch.device("cpu")
+    config = SimpleNamespace(max_position_embeddings=512)
+    generation_config = SimpleNamespace(eos_token_id=2)
+
+    def __init__(self, rows: list[list[int]]) -> None:
+        self.rows = rows
+
+    def generate(
+        self, *, input_ids: Any, stopping_criteria: Any, pad_token_id: int, max_new_tokens: int, **_: Any
+    ) -> Any:
+        done = torch.zeros(len(input_ids), dtype=torch.bool)
+        for step in range(max_new_tokens):
+            new = torch.tensor([row[step] if step < len(row) else pad_token_id for row in self.rows])
+            new = torch.where(done, pad_token_id, new)
+            input_ids = torch.cat([input_ids, new[:, None]], dim=1)
+            done |= stopping_criteria[0](input_ids, None) | (new == 2)
+            if bool(done.all()):
+                break
+        return input_ids
+
+
+@pytest.mark.parametrize(
+    ("text", "finish"),
+    [("\n    return 1\ndef other", "stop"), ("\n    pass\n<|im_start|>user", "stop"), ("\n    pass", "end")],
+)
+def test_what_ended_an_answer_does_not_depend_on_its_neighbours(sampler: ModelSampler, text: str, finish: str) -> None:
+    row = [*sampler.tokenizer(text)["input_ids"], 2]
+    long = [*sampler.tokenizer("\n    x = 1" * 9)["input_ids"], 2]
+    alone = changed(sampler, model=Scripted([row]), max_new_tokens=99)(PROMPTS[:1], 0)[0]
+    beside = changed(sampler, model=Scripted([row, long]), max_new_tokens=99)(PROMPTS[:2], 0)
+    assert beside[0] == alone
+    assert (alone.finish, beside[1].finish) == (finish, "end")
+    assert alone.tokens == len(row) if finish == "end" else alone.tokens < len(row)
 
 
 def _with_end(tokenizer: Any, number: int) -> Any:

@@ -29,13 +29,16 @@ def test_what_rises_is_drawn_rising() -> None:
     assert y0 > y1
 
 
-@pytest.mark.parametrize("points", [[], [(0, 1.0)], [(0, float("nan")), (1, float("inf"))]])
+@pytest.mark.parametrize("points", [[], [(0, 1.0)], [(0, float("nan")), (1, float("inf"))], [(0, 1e300), (1, -1e300)]])
 def test_nothing_to_draw_is_an_empty_text(points: list[tuple[float, float]]) -> None:
     assert line_chart({"a": points}, x_label="x", y_label="y") == ""
 
 
-def test_a_flat_line_is_drawn() -> None:
-    assert len(points_of(line_chart({"a": [(1, 0.0), (2, 0.0)]}, x_label="x", y_label="y"))) == 2
+@pytest.mark.parametrize(("first", "last"), [(0.0, 0.0), (1.0, 1.0 + 2e-16), (5e-324, 1e-323), (-3e99, 3e99)])
+def test_a_flat_line_is_drawn_and_so_is_one_at_the_edge_of_numbers(first: float, last: float) -> None:
+    found = points_of(line_chart({"a": [(1, first), (2, last)]}, x_label="x", y_label="y"))
+    assert len(found) == 2
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in found)
 
 
 def test_a_long_line_is_thinned_with_both_ends_kept() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from oven import made_up_python, pack
 from rich.console import Console
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from pretrain import evaluate as module  # noqa: E402
+from pretrain.baselines import train_ngram  # noqa: E402
 from pretrain.config import ModelConfig  # noqa: E402
 from pretrain.continuations import load_base, valid_python  # noqa: E402
 from pretrain.errors import CheckpointError, PretrainError, RunFolderError, ShardError  # noqa: E402
@@ -60,9 +62,15 @@ def test_an_untrained_model_pays_about_the_logarithm_of_its_vocabulary(manifest:
     assert manifest["baselines"]["ngram"]["all"] < 0.7 * uniform
 
 
+def test_a_continuation_does_not_depend_on_the_padding_of_its_batch(exported: Path) -> None:
+    base, prompts = load_base(exported), [[40, 41, 42], [50], [60] * 40]
+    alone = list(base.continuations(prompts, temperature=0.0, batch=1))
+    assert list(base.continuations(prompts, temperature=0.0, batch=3)) == alone
+
+
 def test_the_ngram_reads_no_more_than_the_model_did(manifest: dict[str, Any], oven: Any) -> None:
     assert 1500 < manifest["ngram_tokens"] <= 2000
-    _, everything = module.train_ngram([oven.shards], vocab_size=300, tokens_seen=None)
+    _, everything = train_ngram([oven.shards], vocab_size=300, tokens_seen=None)
     assert everything == sum(shard.num_tokens for shard in open_shards([oven.shards]).values())
 
 
@@ -81,7 +89,7 @@ def test_syntax_is_judged_alike_for_model_and_ngram(exported: Path, oven: Any, t
     facts = {"bytes": sum(map(len, functions)), "vocab_size": 300, "tokenizer": "x", "end_of_text": 0}
     write_shard(tmp_path / "python", [(each, np.array([len(each)], np.int32)) for each in documents], facts)
     shard = open_shards([tmp_path])["python"]
-    ngram, _ = module.train_ngram([tmp_path], vocab_size=300, tokens_seen=None)
+    ngram, _ = train_ngram([tmp_path], vocab_size=300, tokens_seen=None)
     shares = valid_python(load_base(exported), shard, ngram, num_prompts=8, batch=4)
     assert shares["prompts"] == 8
     assert shares["greedy"] == {"model": 0.0, "ngram": 1.0}  # the n-gram knows these functions by heart
@@ -91,6 +99,31 @@ def test_syntax_is_judged_alike_for_model_and_ngram(exported: Path, oven: Any, t
 def test_a_failing_benchmark_command_is_told(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(PretrainError, match="finetune eval: ended with 1"):
         module.run_benchmark(exported, "no-such-benchmark", tmp_path / "out", limit=1)
+
+
+def test_a_failing_benchmark_is_told_before_the_rest_is_measured(
+    exported: Path, oven: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(PretrainError, match="finetune eval: ended with 1"):
+        evaluate(exported, shards=[oven.shards], benchmark="no-such-benchmark", out=tmp_path / "out")
+    assert "bits per byte on" not in capfd.readouterr().err
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("pool")
+def test_a_benchmark_begins_anew_with_the_evaluation(exported: Path, tmp_path: Path) -> None:
+    module.run_benchmark(exported, "humaneval", tmp_path, limit=1)
+    with pytest.raises(PretrainError, match="finetune eval: ended with 1"):
+        module.run_benchmark(exported, "humaneval", tmp_path, limit=2)
+    assert module.run_benchmark(exported, "humaneval", tmp_path, limit=2, restart=True)["problems"] == 2
+
+
+def test_other_held_out_text_is_another_evaluation(exported: Path, oven: Any, tmp_path: Path) -> None:
+    shards = shutil.copytree(oven.shards, tmp_path / "shards")
+    evaluate(exported, shards=[shards], max_tokens=1000, prompts=1, out=tmp_path / "out")
+    pack(oven.tokenizer, shards / "heldout" / "python", made_up_python(30, seed=7))
+    with pytest.raises(RunFolderError, match="holds another evaluation: held-out python"):
+        evaluate(exported, shards=[shards], max_tokens=1000, prompts=1, out=tmp_path / "out")
 
 
 def test_the_table_shows_every_language_and_baseline(manifest: dict[str, Any]) -> None:

@@ -25,12 +25,13 @@ def preset(tiny_preset: Path) -> Preset:
     return load_preset(str(tiny_preset))
 
 
-def save(run: Path, preset: Preset, tokenizer: Path, *, step: int = 3) -> Any:
+def save(run: Path, preset: Preset, tokenizer: Path, *, step: int = 3, text: str = "1" * 64) -> Any:
     """The model in a fresh checkpoint of `run`."""
     model = build_model(preset.model, seed=1)
     world = World(rank=0, size=1, device=torch.device("cpu"))
     saver = Saver(run / "checkpoints", model, torch.optim.AdamW(model.parameters()), world, keep=9)
     meta = {"format": 1, "phase": "stable", "step": step, "tokens": 128 * step, "identity_sha256": "0" * 64}
+    meta["inputs"] = {"tokenizer": fingerprint(tokenizer), "shard python": text}
     meta |= {"preset": preset.model_dump(mode="json"), "tokenizer": fingerprint(tokenizer)}
     saver.save(step, meta | {"tokenizer_path": str(tokenizer)})
     saver.wait()
@@ -102,6 +103,38 @@ def test_a_finished_export_is_not_repeated_and_another_is_refused(preset: Preset
     assert "holds another export" in refused.stderr
     assert "step 3 -> 4" in refused.stderr
     assert invoke(tmp_path / "run", "--out", tmp_path / "base", "--restart").exit_code == 0
+
+
+def test_an_export_is_of_what_was_trained_wherever_that_lies(preset: Preset, oven: Any, tmp_path: Path) -> None:
+    save(tmp_path / "run", preset, oven.tokenizer)
+    assert invoke(tmp_path / "run", "--out", tmp_path / "base").exit_code == 0
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert "already finished" in invoke(tmp_path / "moved", "--out", tmp_path / "base").stderr
+    save(tmp_path / "other", preset, oven.tokenizer, text="2" * 64)
+    refused = invoke(tmp_path / "other", "--out", tmp_path / "base")
+    assert refused.exit_code == 1
+    assert "trained_on.shard python" in refused.stderr
+
+
+def test_nothing_of_an_export_that_is_replaced_stays(preset: Preset, oven: Any, tmp_path: Path) -> None:
+    save(tmp_path / "run", preset, oven.tokenizer)
+    invoke(tmp_path / "run", "--out", tmp_path / "base")
+    for name in ("model.gguf", "model-00001-of-00002.safetensors", "model.safetensors.index.json"):
+        (tmp_path / "base" / name).write_text("of another")
+    assert invoke(tmp_path / "run", "--out", tmp_path / "base", "--restart").exit_code == 0
+    assert [path.name for path in (tmp_path / "base").glob("model*")] == ["model.safetensors"]
+
+
+def test_an_export_draws_no_bars_and_leaves_the_switch_as_it_was(preset: Preset, oven: Any, tmp_path: Path) -> None:
+    from transformers.utils import logging as hf_logging
+
+    save(tmp_path / "run", preset, oven.tokenizer)
+    hf_logging.enable_progress_bar()
+    result = invoke(tmp_path / "run", "--out", tmp_path / "base")
+    assert "Writing model shards" not in result.output
+    assert hf_logging.is_progress_bar_enabled()
+    command = json.loads((tmp_path / "base" / "manifest.json").read_text())["command"]
+    assert isinstance(command, str)
 
 
 def test_another_tokenizer_is_refused(preset: Preset, oven: Any, tmp_path: Path) -> None:

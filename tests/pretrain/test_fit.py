@@ -63,6 +63,12 @@ def test_losses_that_rise_are_no_curve() -> None:
         fit_curve(COMPUTE.tolist(), losses(COMPUTE)[::-1])
 
 
+@pytest.mark.parametrize("ratio", [1.1, 1 + 1e-9])
+def test_a_jump_between_runs_of_nearly_one_size_is_no_curve(ratio: float) -> None:
+    with pytest.raises(ConfigError, match="does not fall as a power law"):
+        fit_curve([1e13, 1e13 * ratio, 1e13 * ratio**2], [3.0, 2.0, 1.99999])
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0])
 def test_a_loss_that_is_no_loss_is_refused(value: float) -> None:
     with pytest.raises(ConfigError, match="finite and above 0"):

@@ -21,6 +21,8 @@ from pretrain.plan import (
 from pretrain.plan_show import short_bytes, short_count, short_hours
 
 HARDWARE = {"1.5b": 32, "8b": 64}
+TINY_PEAK = 230e9
+"""FLOP/s of the two cores on which the preset's chain was timed."""
 
 
 @pytest.mark.parametrize("name", ["1.5b", "8b"])
@@ -112,7 +114,7 @@ def test_disk_counts_shards_and_every_checkpoint() -> None:
 
 
 def test_a_cpu_plan_takes_the_measured_peak() -> None:
-    preset = load_preset("tiny")
+    preset = preset_for_depth(2)
     plan = make_plan(preset, gpu=None, measure=lambda: 200e9)
     tokens = preset.train.tokens + preset.anneal.tokens
     assert plan.device_hours == pytest.approx(preset.model.flops_per_token() * tokens / 200e9 / 0.6 / 3600)
@@ -134,6 +136,38 @@ def test_the_command_prints_json_and_fails_where_the_plan_cannot_run() -> None:
 def test_the_command_needs_one_of_preset_and_depth() -> None:
     assert "give one of them" in CliRunner().invoke(command, []).stderr
     assert "give one of them" in CliRunner().invoke(command, ["--preset", "tiny", "--depth", "3"]).stderr
+
+
+def test_tiny_on_two_cores_is_what_a_run_took() -> None:
+    plan = make_plan(load_preset("tiny"), gpu=None, measure=lambda: TINY_PEAK)
+    hours = {stage.name: stage.hours for stage in plan.stages}
+    assert sum(60 * (hours[name] or 0) for name in ("corpus", "tokenizer", "shards", "synth", "sft", "eval")) < 14.5
+    assert 60 * (hours["pretrain"] or 0) == pytest.approx(13.1, rel=0.1)
+    assert 60 * (hours["anneal"] or 0) == pytest.approx(3.0, rel=0.1)
+    assert {stage.name: stage.disk_bytes for stage in plan.stages}["shards"] == 500e6
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        *((0, "0"), (999, "999"), (999.5, "1k"), (1000, "1k"), (999_950, "1M"), (999.4e6, "999M"), (999.9e6, "1B")),
+        *((999_999_999, "1B"), (999.9e9, "1T"), (999.9e12, "1,000T"), (2.5e15, "2,500T")),
+    ],
+)
+def test_counts_carry_into_the_next_letter(amount: float, shown: str) -> None:
+    assert short_count(amount) == shown
+
+
+@pytest.mark.parametrize(("amount", "shown"), [(999_900, "1 MB"), (999.9e12, "1 PB"), (3e18, "3,000 PB"), (0, "0 kB")])
+def test_bytes_carry_into_the_next_unit(amount: float, shown: str) -> None:
+    assert short_bytes(amount) == shown
+
+
+@pytest.mark.parametrize(
+    ("hours", "shown"), [(0.9999, "1.0 h"), (47.94, "47.9 h"), (47.99, "2.0 days"), (0, "0.0 min")]
+)
+def test_times_carry_into_the_next_unit(hours: float, shown: str) -> None:
+    assert short_hours(hours) == shown
 
 
 def test_amounts_are_readable() -> None:

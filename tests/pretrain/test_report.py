@@ -126,6 +126,38 @@ def test_the_policy_names_the_style_and_nothing_else_may_load(run: Path) -> None
     assert not re.search(r'(?:src|href)="(?!data:,|#)', page)
 
 
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("running", "running"),
+        ("failed", "failed"),
+        ("interrupted", "interrupted"),
+        ("lost", "unfinished"),
+        ([], "unfinished"),
+    ],
+)
+def test_a_stage_that_is_not_done_says_so(run: Path, said: Any, status: str) -> None:
+    put(run, "corpus", {"status": said})
+    facts = read_run(run)
+    assert facts["corpus"].status == status
+    assert f'<tr class="{status}"><th scope="row">corpus</th><td>{status}</td>' in render_report(run, facts).decode()
+
+
+def test_whole_numbers_of_any_size_do_not_stop_the_report(run: Path) -> None:
+    huge = dict.fromkeys(("seconds", "tokens", "parameters", "loss", "pass_at_1"), 10**400)
+    for stage in ("corpus", "pretrain", "eval"):
+        put(run, stage, huge, [huge | {"step": 10**400, "samples": ["x"]}, huge])
+    facts = read_run(run)
+    assert b"</html>" in render_report(run, facts)
+    assert json.dumps(as_json(facts), allow_nan=False)
+
+
+@pytest.mark.parametrize("loss", [1e308, 5e-324, -1e308])
+def test_figures_at_the_edge_of_numbers_do_not_stop_the_report(tmp_path: Path, loss: float) -> None:
+    put(tmp_path, "pretrain", None, [{"step": n, "tokens": n, "loss": loss * (-1) ** n} for n in range(1, 4)])
+    assert b"</html>" in render_report(tmp_path, read_run(tmp_path))
+
+
 def test_missing_stages_are_shown_as_not_run(tmp_path: Path) -> None:
     put(tmp_path, "corpus", {"status": "done"})
     facts = read_run(tmp_path)
@@ -211,9 +243,9 @@ def test_a_command_on_nothing_fails_in_one_line(tmp_path: Path) -> None:
 
 
 def test_only_finite_numbers_are_numbers() -> None:
-    told = {"a": {"b": 2}, "nan": float("nan"), "flag": True, "text": "3"}
+    told = {"a": {"b": 2}, "nan": float("nan"), "flag": True, "text": "3", "huge": 10**400}
     assert number(told, "a", "b") == 2.0
-    assert [number(told, key) for key in ("nan", "flag", "text", "none")] == [None] * 4
+    assert [number(told, key) for key in ("nan", "flag", "text", "huge", "none")] == [None] * 5
     assert flatten(told) == {"a · b": 2.0}
 
 
