@@ -68,7 +68,7 @@ def test_a_conversation_answers_lines_and_obeys_commands(taught: Path, capsys: p
 def test_too_long_a_conversation_is_a_one_line_error_and_not_remembered(taught: Path) -> None:
     chat = Chat.load(str(taught), max_new_tokens=64)
     with pytest.raises(ModelError, match="the model's context is 512; /reset"):
-        chat.ask("word " * 500)
+        chat.ask("word " * 600)
     assert chat.messages == []
 
 
