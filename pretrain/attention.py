@@ -1,7 +1,7 @@
 """Attention over packed documents, each by itself, and without a mask: under one, all T x T scores would be computed.
 
 On a GPU one call takes the documents of a whole micro-batch (torch's varlen_attn: flash attention in bf16); elsewhere
-a causal kernel takes one document after the other: torch's, and in bf16 on a CPU ours, which is faster. Registered with
+a causal kernel takes one document after the other: torch's, and on a CPU ours, which is faster. Registered with
 transformers under `ATTENTION`, so that the model stays a `LlamaForCausalLM`; calls without `documents` (generation,
 evaluation by others) get transformers' own sdpa path and masks.
 Not covered: fp32 on a GPU, which goes document by document and keeps it waiting; attention to padding.
@@ -109,7 +109,7 @@ def attend_at_once(
 
 
 def _attend_by_document(documents: Documents, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    one = _attend_on_cpu if query.device.type == "cpu" and query.dtype == torch.bfloat16 else _attend_by_torch
+    one = _attend_on_cpu if query.device.type == "cpu" else _attend_by_torch
     if documents.pieces is None:
         return one(query, key, value, scaling).transpose(1, 2)
     outputs = []
