@@ -130,8 +130,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
     assert (tmp_path / "checkpoints/step-00000002/meta.json").is_file()
 
 
-# transformers' or torch's own, while it compiles
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+# while torch traces and compiles, its own
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:The .grad attribute of a Tensor:UserWarning")
 def test_compiled_layers_follow_plain_ones(make_phase: PhaseMaker) -> None:
     if shutil.which(os.environ.get("CXX", "g++")) is None:
         pytest.skip("torch.compile needs a C++ compiler on a CPU")
