@@ -105,21 +105,19 @@ def fertility_table(tokenizer: StageFacts) -> tuple[list[str], list[tuple[str, l
 
 
 def learnt_rows(facts: Mapping[str, StageFacts]) -> list[tuple[str, str, str]]:
-    """What, figure and note: from the untrained model to pass@1, as far as it is known."""
+    """What, figure and note: from the untrained model to pass@1, as far as it is known.
+
+    In training, the same small amount of every language is measured; the evaluation measures all that is held out, of
+    which most is in a few languages. Their figures are each other's only within one of the two.
+    """
     evaluation = facts["eval"].manifest
-    found = {
-        "untrained model": bits(facts["pretrain"], "first"),
-        **{name: figure for name, figure in baselines(facts["eval"]).items() if name != "untrained"},
+    in_training = {
+        "untrained": bits(facts["pretrain"], "first"),
         "after the stable phase": bits(facts["pretrain"], "last"),
         "after annealing": bits(facts["anneal"], "last"),
-        "base model, evaluated": number(evaluation, "heldout_bits_per_byte", "all"),
     }
-    untrained = found["untrained model"]
-    rows = []
-    for name, figure in found.items():
-        if figure is not None:
-            note = f"{figure / untrained:.0%} of the untrained" if untrained and figure != untrained else ""
-            rows.append((f"bits per byte, {name}", f"{figure:.3f}", note))
+    evaluated = {**baselines(facts["eval"]), "base model": number(evaluation, "heldout_bits_per_byte", "all")}
+    rows = _bits_rows("a sample of each language", in_training) + _bits_rows("all held-out text", evaluated)
     for way in ("greedy", "sampled"):
         for who, share in numbers(evaluation, "valid_python", way).items():
             rows.append((f"valid Python, {way}, {who}", f"{share:.0%}", "of held-out functions completed"))
@@ -127,6 +125,16 @@ def learnt_rows(facts: Mapping[str, StageFacts]) -> list[tuple[str, str, str]]:
     if score is not None:
         rows.append(("HumanEval pass@1, base model", f"{score:.1%}", ""))
     return rows + _chat_rows(facts)
+
+
+def _bits_rows(text: str, figures: Mapping[str, float | None]) -> list[tuple[str, str, str]]:
+    untrained = figures.get("untrained")
+    rows = []
+    for name, figure in figures.items():
+        if figure is not None:
+            note = f"{figure / untrained:.0%} of the untrained" if untrained and name != "untrained" else ""
+            rows.append((f"bits per byte of {text}, {name}", f"{figure:.3f}", note))
+    return rows
 
 
 def _chat_rows(facts: Mapping[str, StageFacts]) -> list[tuple[str, str, str]]:
