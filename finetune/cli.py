@@ -52,7 +52,10 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-preset_help = "Overrides from the stage file: `full` as published, `tiny` for a laptop.  [default: tiny without a GPU]"
+preset_help = (
+    "Overrides from the stage file: `full` as published, `tiny` for a laptop, `scratch` for a base model of a few "
+    "million parameters.  [default: tiny without a GPU]"
+)
 
 
 @cli.command()

@@ -23,6 +23,7 @@ from typing import Any
 from finetune.benchmarks import Problem
 from finetune.completions import Answer, Settings, complete, write_lines
 from finetune.errors import RunFolderError
+from finetune.extract import fenced_blocks
 from finetune.folder import OutFolder, hold_folder, telling_disk_full
 from finetune.passk import mean_pass_at_k
 from finetune.progress import say, track
@@ -114,6 +115,7 @@ def figures(results: Sequence[dict[str, Any]], ks: Sequence[int]) -> dict[str, A
         "by_status": dict(sorted(by_status.items())),
         "no_code": by_status[NO_CODE],
         "has_code_share": round(1 - by_status[NO_CODE] / len(results), 4),
+        "fenced_share": round(sum(row["fenced"] for row in results) / len(results), 4),
         "stopped_share": round(sum(row["finish"] == "end" for row in results) / len(results), 4),
         "finish": dict(sorted(Counter(row["finish"] for row in results).items())),
         "tokens": sum(row["tokens"] for row in results),
@@ -130,6 +132,7 @@ def _result(answer: Answer, verdict: Verdict | None) -> dict[str, Any]:
         "reason": reason,
         "finish": answer.completion.finish,
         "tokens": answer.completion.tokens,
+        "fenced": any(block.strip() for block in fenced_blocks(answer.completion.text)),
         "completion": answer.completion.text,
         "program": answer.program,
     }

@@ -137,10 +137,18 @@ def _bits_rows(text: str, figures: Mapping[str, float | None]) -> list[tuple[str
     return rows
 
 
+CHAT_SHARES = {
+    "stopped_share": "ends its answer",
+    "fenced_share": "answers with a code block",
+    "has_code_share": "defines the function asked for",
+}
+"""Shares of its answers in chat mode, by their names in the manifest."""
+
+
 def _chat_rows(facts: Mapping[str, StageFacts]) -> list[tuple[str, str, str]]:
     rows = []
     for stage, name in (("eval/chat-base", "base model"), ("eval/chat-stage2", "after fine-tuning")):
-        for key, label in (("stopped_share", "ends its answer"), ("has_code_share", "answers with code")):
+        for key, label in CHAT_SHARES.items():
             share = number(facts[stage].manifest, key)
             if share is not None:
                 rows.append((f"{label}, {name}", f"{share:.0%}", ""))

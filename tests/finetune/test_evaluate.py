@@ -56,6 +56,7 @@ def test_fenced_canonical_solutions_score_100_percent(pool: SandboxPool, tmp_pat
     sampler = scripted(lambda problem: f"Sure.\n```python\n{problem.prompt}{problem.canonical}```\nDone.", "chat")
     manifest = evaluate(replace(SETTINGS, mode="chat"), PROBLEMS, sampler, tmp_path / "out", pool=pool)
     assert manifest["by_status"] == {"passed": 20}
+    assert manifest["fenced_share"] == 1.0
 
 
 @pytest.mark.engine
@@ -65,6 +66,7 @@ def test_empty_bodies_score_0_percent_with_reasons(pool: SandboxPool, tmp_path: 
     assert manifest["by_status"] == {"failed": 19, "no_code": 1}
     assert manifest["pass_at_1"] == 0.0
     assert manifest["has_code_share"] == 0.95
+    assert manifest["fenced_share"] == 0.0
     assert all(row["reason"] for row in rows(tmp_path / "out"))
 
 
@@ -146,8 +148,16 @@ def test_a_batch_has_a_seed_of_its_own_and_every_sample_is_asked_for(tmp_path: P
 
 def test_pass_at_k_is_taken_over_problems() -> None:
     results = [
-        {"task_id": task, "passed": passed, "status": "passed" if passed else "failed", "finish": "length", "tokens": 1}
+        {
+            "task_id": task,
+            "passed": passed,
+            "status": "passed" if passed else "failed",
+            "finish": "length",
+            "tokens": 1,
+            "fenced": passed,
+        }
         for task, passed in (("a", True), ("a", False), ("b", False), ("b", False))
     ]
     assert figures(results, (2,))["pass_at_k"] == {"1": 0.25, "2": 0.5}
     assert figures(results, (2,))["stopped_share"] == 0.0
+    assert figures(results, (2,))["fenced_share"] == 0.25
