@@ -10,8 +10,6 @@ Not covered: confidence intervals, endpoints, benchmarks of other forms.
 from __future__ import annotations
 
 import platform
-import shlex
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,6 +26,7 @@ from finetune.folder import OutFolder, hold_folder, telling_disk_full
 from finetune.passk import mean_pass_at_k
 from finetune.progress import say, track
 from finetune.sample import Sampler
+from sandbox.console import command_line
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Verdict
 
@@ -57,8 +56,7 @@ def evaluate(
         if manifest is not None:
             return manifest
         _same_settings(folder, identity)
-        command = shlex.join(["finetune", *sys.argv[1:]])
-        folder.write_manifest({"stage": "eval", "status": "running", "command": command, "identity": identity})
+        folder.write_manifest({"stage": "eval", "status": "running", "command": command_line(), "identity": identity})
         started = time.perf_counter()
         with telling_disk_full(out):
             answers = complete(settings, problems, sampler, out / "completions.jsonl")

@@ -123,7 +123,7 @@ def hold_folder(path: Path) -> Iterator[OutFolder]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunFolderError(f"{path}: another process trains there; wait for it or choose another --out") from None
+            raise RunFolderError(f"{path}: another process works there; wait for it or choose another --out") from None
         if not (path / "manifest.json").is_file() and any(entry.name != ".lock" for entry in path.iterdir()):
             raise RunFolderError(f"{path}: holds something else than a training run; choose another --out")
         yield OutFolder(path)

@@ -23,6 +23,7 @@ from finetune.folder import OutFolder, hold_folder, need_disk, telling_disk_full
 from finetune.plan import Plan, make_plan, tell_plan
 from finetune.progress import Watch, say
 from finetune.template import chat_template, install_template, template_hash
+from sandbox.console import command_line
 
 BYTES_PER_PARAMETER = 12
 """Of a checkpoint: fp32 weights and AdamW's two moments."""
@@ -223,7 +224,7 @@ def _manifest(
     return {
         "status": "running",
         "stage": config.name,
-        "command": sys.argv,
+        "command": command_line(),
         "started": _now(),
         "identity": identity,
         "config": config.model_dump(mode="json"),

@@ -17,10 +17,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pretrain.command import command_line
 from pretrain.errors import CheckpointError, PretrainError, RunFolderError
 from pretrain.run_folder import RunFolder, differences, hold_folder, read_inputs
-from sandbox.console import INTERRUPTED
+from sandbox.console import INTERRUPTED, command_line
 
 if TYPE_CHECKING:
     from pretrain.heldout import Score

@@ -18,12 +18,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pretrain.command import command_line
 from pretrain.config import Preset, make_preset
 from pretrain.errors import CheckpointError, RunFolderError, TokenizerError
 from pretrain.model import llama_config
 from pretrain.run_folder import RunFolder, differences, find_checkpoint, hold_folder, read_meta
 from pretrain.tokenizer import END_OF_TEXT, IM_END, fingerprint, load_tokenizer
+from sandbox.console import command_line
 
 Dtype = Literal["bf16", "fp32"]
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from pretrain import encode
-from pretrain.command import command_line
 from pretrain.errors import ConfigError, ShardError
 from pretrain.pack_folder import SCRATCH, clear, identity, read_manifest, whole_shards
 from pretrain.pack_input import Row, Source, digest, find_sources, read_rows, text_bytes
@@ -32,6 +31,7 @@ from pretrain.run_folder import hold_folder
 from pretrain.shards import Shard, write_shard
 from pretrain.shuffle import Shuffle
 from pretrain.tokenizer import END_OF_TEXT, fingerprint, load_tokenizer
+from sandbox.console import command_line
 from synth.files import atomic_file
 
 BATCH_CHARACTERS = 1 << 20

@@ -13,7 +13,6 @@ import torch
 
 from pretrain.batches import Reader
 from pretrain.checkpoint import load
-from pretrain.command import command_line
 from pretrain.compute import Precision, has_compiler, peak_flops, resolve_precision
 from pretrain.config import Preset
 from pretrain.distributed import World, micro_batches, place_model
@@ -25,6 +24,7 @@ from pretrain.run_folder import META_FORMAT, differences, read_meta, same_run
 from pretrain.shards import Shard, open_heldout, open_shards
 from pretrain.spikes import SpikeGuard
 from pretrain.tokenizer import load_tokenizer
+from sandbox.console import command_line
 
 
 @dataclass(slots=True, kw_only=True)

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import yaml
 
-from pretrain.command import command_line
 from pretrain.config import Preset
 from pretrain.dial import preset_for_depth
 from pretrain.errors import ConfigError, PretrainError, RunFolderError
@@ -31,7 +30,7 @@ from pretrain.fit import fit_curve, predict
 from pretrain.phase import overridden
 from pretrain.run_facts import number, numbers
 from pretrain.shards import Shard, open_heldout
-from sandbox.console import INTERRUPTED
+from sandbox.console import INTERRUPTED, command_line
 from synth.files import atomic_file
 
 AHEAD = 10

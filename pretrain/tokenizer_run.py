@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pretrain.command import command_line
 from pretrain.documents import Document, Source, digest, documents, find_sources, sample
 from pretrain.errors import ConfigError, TokenizerError, require_train_extra
 from pretrain.fertility import SMOLLM2, Fertility, by_language, compare, find_tokenizer
@@ -25,6 +24,7 @@ from pretrain.tokenizer import (
     save_tokenizer,
     train_tokenizer,
 )
+from sandbox.console import command_line
 from synth.files import atomic_file
 
 OURS = "ours"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sandbox.console import exit_code
+from sandbox.console import command_line, exit_code
 from sandbox.verdict import SandboxError
 from synth import cli_runs
 from synth.curate_cli import decontaminate, dedup
@@ -129,9 +128,8 @@ def _order(*, price: str | None, max_cost: float | None, out: Path | None, **fla
         raise click.UsageError(f"--max-cost: must be a number of USD, got {max_cost}")
     if max_cost is not None and price is None:
         raise click.UsageError("--max-cost needs --price PROMPT,COMPLETION: what a call costs is not known otherwise")
-    # A file name need not be UTF-8; what is written about the run is.
-    command = shlex.join(["synth", *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode()
-    return Order(**flags, out=out, price=Price.parse(price) if price else None, max_cost_usd=max_cost, command=command)
+    parsed = Price.parse(price) if price else None
+    return Order(**flags, out=out, price=parsed, max_cost_usd=max_cost, command=command_line())
 
 
 def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:

@@ -80,8 +80,8 @@ def test_sandbox_needs_only_docker_and_the_standard_library() -> None:
 TORCH_MODULES = {
     f"pretrain/{name}.py"
     for name in (
-        *("attention", "batches", "checkpoint", "completions", "compute", "continuations", "distributed"),
-        *("export", "gguf_file", "heldout", "loss", "run", "train"),
+        *("attention", "batches", "checkpoint", "completions", "compute", "continuations", "cpu_attention"),
+        *("distributed", "export", "gguf_file", "heldout", "loss", "run", "train"),
     )
 }
 

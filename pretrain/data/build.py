@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pretrain.command import command_line
 from pretrain.data import corpus
 from pretrain.data.decontamination import decontaminate, load_benchmarks
 from pretrain.data.dedup import exact_reasons, near_reasons
@@ -27,6 +26,7 @@ from pretrain.data.sources import Unit, open_source, source_fingerprint
 from pretrain.data.split import held_out_repos
 from pretrain.data.workers import Map, ordered_map
 from pretrain.errors import CorpusError, RunFolderError
+from sandbox.console import command_line
 
 PIPELINE = 1
 """Raised with every change that makes other documents of the same source."""

@@ -54,7 +54,7 @@ def test_metrics_after_the_checkpoint_and_torn_lines_go(tmp_path: Path) -> None:
 def test_a_second_holder_is_refused(tmp_path: Path) -> None:
     with (
         hold_folder(tmp_path),
-        pytest.raises(RunFolderError, match="another process trains there"),
+        pytest.raises(RunFolderError, match="another process works there"),
         hold_folder(tmp_path),
     ):
         pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pretrain.command import command_line
+from sandbox.console import command_line
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ from pretrain.command import command_line
 def test_a_command_can_be_pasted(monkeypatch: pytest.MonkeyPatch, program: str, shown: str) -> None:
     monkeypatch.setattr("sys.argv", [program, "pack", "--data", "my corpus", "--out", "a"])
     assert command_line() == f"{shown} pack --data 'my corpus' --out a"
+
+
+def test_a_file_name_that_is_no_text_can_be_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["synth", "generate", "--seeds", "caf\udce9.jsonl"])
+    assert command_line() == r"synth generate --seeds 'caf\udce9.jsonl'"
