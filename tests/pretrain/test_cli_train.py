@@ -90,14 +90,10 @@ def test_either_signal_is_a_wish_to_stop_and_handlers_come_back(number: signal.S
 
 
 def test_a_second_interrupt_stops_at_once_where_nobody_launched_us() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-    try:
-        with heeding_signals(once=True):
+    with heeding_signals(once=True):
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-            with pytest.raises(KeyboardInterrupt):
-                signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def test_a_second_termination_does_what_it_did_before() -> None:
