@@ -87,7 +87,7 @@ class _FusedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, labels: Tensor, chunk_tokens: int) -> Tensor:
         grad_hidden = torch.empty_like(hidden)
-        grad_weight = torch.zeros_like(weight, dtype=torch.float32)  # summed over chunks: bf16 would lose bits
+        grad_weight: Tensor | None = None
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         # on a CPU the passes over the logits read a tile that stays in cache; on a GPU each would be a launch
         tile_rows = max(8, TILE_ELEMENTS // len(weight)) if hidden.device.type == "cpu" else chunk_tokens
@@ -97,11 +97,15 @@ class _FusedCrossEntropy(torch.autograd.Function):
             for tile, wanted in zip(torch.split(logits, tile_rows), torch.split(targets, tile_rows), strict=True):
                 total += _replace_by_gradient(tile, wanted)
             torch.mm(logits, weight, out=grad_hidden[start : start + chunk_tokens])
-            if grad_weight.dtype == logits.dtype:
+            if grad_weight is None:
+                only = len(rows) == len(hidden)
+                grad_weight = logits.T @ rows if only else (logits.T @ rows).float()  # a sum in bf16 would lose bits
+            elif grad_weight.dtype == logits.dtype:
                 grad_weight.addmm_(logits.T, rows)
             else:
                 grad_weight += logits.T @ rows
-        ctx.save_for_backward(grad_hidden, grad_weight.to(weight.dtype))
+        grad_weight = torch.zeros_like(weight) if grad_weight is None else grad_weight.to(weight.dtype)
+        ctx.save_for_backward(grad_hidden, grad_weight)
         return total
 
     @staticmethod
