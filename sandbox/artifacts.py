@@ -7,7 +7,7 @@ Between the two they travel through the host, which keeps them for the next run 
 only; runs inside the container.
 """
 
-# ruff: noqa: PTH103, PTH112, PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH101, PTH103, PTH108, PTH116, PTH118, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ another program by `execve`. Standard library only; runs inside the container.
 Not covered: what happens in a Python candidate (`runner.py`), system-call filter and Landlock (`walls.py`).
 """
 
-# ruff: noqa: PTH103, PTH120, PTH123
+# ruff: noqa: PTH102, PTH103, PTH120, PTH123
 
 from __future__ import annotations
 

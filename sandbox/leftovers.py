@@ -41,7 +41,7 @@ def wipe(uid: int, writable: tuple[str, ...] = WRITABLE) -> str:
     if reclaim(writable):
         for path in writable:
             os.chown(path, uid, uid)
-        as_user(uid, lambda: [empty(path) for path in writable])
+        as_user(uid, lambda: empty_all(writable))
         if reclaim(writable):
             return "files outlived their run"
     return "System V IPC objects outlived their run" if has_sysv_objects() else ""
@@ -72,6 +72,12 @@ def reclaim(writable: tuple[str, ...]) -> bool:
                 os.removexattr(path, name)
         os.utime(path, (0, 0))
     return any(os.listdir(path) for path in writable)
+
+
+def empty_all(roots: tuple[str, ...]) -> None:
+    """Nothing; each of the directories is empty."""
+    for root in roots:
+        empty(root)
 
 
 def empty(root: str) -> None:

@@ -66,9 +66,7 @@ def plain(value: Any, left: list[int], depth: int) -> Any:
 
 def plain_dict(value: dict[Any, Any], left: list[int], depth: int) -> dict[str, Any]:
     """A dict as an object where its keys allow it, else as pairs in order."""
-    items = [
-        (plain(key, left, depth + 1), plain(content, left, depth + 1)) for key, content in dict.items(value)
-    ]
+    items = [(plain(key, left, depth + 1), plain(content, left, depth + 1)) for key, content in dict.items(value)]
     if all(isinstance(key, str) and not key.startswith("$") for key, _ in items):
         return dict(items)
     return {"$dict": [[key, content] for key, content in items]}

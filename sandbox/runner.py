@@ -8,8 +8,6 @@ Not covered: a candidate that digs the secret out of this very process. Assertio
 never proof against that, which is why `synth` re-runs survivors against corrupted tests; calls are.
 """
 
-# ruff: noqa: PTH123
-
 from __future__ import annotations
 
 import ast
