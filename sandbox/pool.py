@@ -59,6 +59,11 @@ class SandboxPool:
         """16 hex digits over the code that runs inside the container; part of a verdict's identity."""
         return supervisor_version()
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the proof at the start of a container found, of one that is running; empty when there is none."""
+        return next((slot.container.facts for slot in self._slots if slot.container), {})
+
     def run(self, job: Job) -> Verdict:
         """What happened. Raises `JobError` for a malformed job, `SandboxUnavailable` for an outage."""
         check_job(job)

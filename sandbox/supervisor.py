@@ -148,6 +148,8 @@ class Supervisor:
         payload = memory_file(json.dumps(given).encode())
         stdin = memory_file(job["stdin"].encode())
         pipes = [os.pipe() for _ in range(3)]
+        for _, end in pipes[:2]:
+            os.fchown(end, uid, uid)  # so that `> /dev/stderr` can open it
         ends = [payload, stdin, *(end for _, end in pipes)]
         spec = {"uid": uid, "work_dir": WORK_DIR, "timeout_s": job["timeout_s"], "memory_bytes": job["memory_mb"] << 20}
         socket.send_fds(self.fork_server, [json.dumps(spec).encode()], ends)
