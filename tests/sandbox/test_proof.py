@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from sandbox.cgroup import V1, V2, field, parse_cpu_s
 from sandbox.container import CAPABILITIES, ENVIRONMENT, Container
@@ -231,7 +232,12 @@ def test_a_container_with_one_wall_less_is_refused_for_just_that(engine, missing
     asked = container.host_config()
     if "Tmpfs" in changes:  # the other folders stay as they are
         changes = {"Tmpfs": {**asked["Tmpfs"], **changes["Tmpfs"]}}
-    with pytest.raises(SandboxUnavailable, match=rf"engine: {name}"):
-        container.__init__(OneWallLess(engine, **changes), default_tag(), 512)  # type: ignore[misc]
+    try:
+        with pytest.raises(SandboxUnavailable, match=rf"engine: {name}"):
+            container.__init__(OneWallLess(engine, **changes), default_tag(), 512)  # type: ignore[misc]
+    except APIError as error:
+        if changes.get("NetworkMode") != "bridge":
+            raise
+        pytest.skip(f"this engine has no bridge to offer: {error.explanation}")
     broken = broken_limits(container.facts, asked, CAPABILITIES.values(), ENVIRONMENT)
     assert {limit.partition(".")[0] for limit, _, _ in broken} == {name}
