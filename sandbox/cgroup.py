@@ -1,32 +1,32 @@
-"""The container's own counters and the limits in force, read from inside. Standard library only, cgroup v1 and v2."""
+"""The container's own counters, read from inside. Standard library only, cgroup v1 and v2."""
 
-# ruff: noqa: PTH110, PTH123
+# ruff: noqa: PTH110
 
 from __future__ import annotations
 
 import os
-import socket
-import sys
 from dataclasses import dataclass
-from typing import Any
 
 V1 = {
     "cpu": "/sys/fs/cgroup/cpuacct/cpuacct.usage",
     "tasks": "/sys/fs/cgroup/pids/pids.current",
     "oom": "/sys/fs/cgroup/memory/memory.oom_control",
     "max_tasks": "/sys/fs/cgroup/pids/pids.max",
+    "memory": "/sys/fs/cgroup/memory/memory.usage_in_bytes",
     "max_memory": "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    "max_swap": "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
 }
 V2 = {
     "cpu": "/sys/fs/cgroup/cpu.stat",
     "tasks": "/sys/fs/cgroup/pids.current",
     "oom": "/sys/fs/cgroup/memory.events",
     "max_tasks": "/sys/fs/cgroup/pids.max",
+    "memory": "/sys/fs/cgroup/memory.current",
     "max_memory": "/sys/fs/cgroup/memory.max",
+    "max_swap": "/sys/fs/cgroup/memory.swap.max",
 }
 IS_V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 PATHS = V2 if IS_V2 else V1
-WORK_DIR_FLAGS = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class Cgroup:
 
     def cpu_s(self) -> float:
         """CPU seconds used so far."""
-        text = os.pread(self.cpu, 4096, 0)
-        return field(text, b"usage_usec") / 1e6 if IS_V2 else int(text) / 1e9
+        return parse_cpu_s(os.pread(self.cpu, 4096, 0))
 
     def tasks(self) -> int:
         """Threads and processes, zombies that nobody has reaped included."""
@@ -59,6 +58,11 @@ class Cgroup:
         return Reading(cpu_s=self.cpu_s(), oom_kills=field(os.pread(self.oom, 4096, 0), b"oom_kill"))
 
 
+def parse_cpu_s(text: bytes) -> float:
+    """CPU seconds from `cpu.stat` (v2, lines of microseconds) or `cpuacct.usage` (v1, one number of nanoseconds)."""
+    return field(text, b"usage_usec") / 1e6 if b"usage_usec" in text else int(text) / 1e9
+
+
 def field(text: bytes, name: bytes) -> int:
     """The number on the line `name number`."""
     for line in text.splitlines():
@@ -66,26 +70,3 @@ def field(text: bytes, name: bytes) -> int:
         if key == name:
             return int(value)
     raise ValueError(f"{name.decode()} is not among the cgroup's counters")
-
-
-def probe() -> dict[str, Any]:
-    """What is in force in this very container, for the host to compare with what it asked for."""
-    status = dict(line.split(":\t", 1) for line in read("/proc/self/status").splitlines() if ":\t" in line)
-    return {
-        "cgroup": 2 if IS_V2 else 1,
-        "max_tasks": read(PATHS["max_tasks"]).strip(),
-        "max_memory": read(PATHS["max_memory"]).strip(),
-        "capabilities": int(status["CapEff"], 16),
-        "no_new_privileges": status["NoNewPrivs"].strip() == "1",
-        "seccomp": status["Seccomp"].strip() == "2",
-        "read_only_root": bool(os.statvfs("/").f_flag & os.ST_RDONLY),
-        "locked_work_dir": os.statvfs("/tmp").f_flag & WORK_DIR_FLAGS == WORK_DIR_FLAGS,
-        "interfaces": sorted(name for _, name in socket.if_nameindex()),
-        "python": ".".join(map(str, sys.version_info[:3])),
-    }
-
-
-def read(path: str) -> str:
-    """The file's text."""
-    with open(path) as file:
-        return file.read()

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.verdict import SandboxUnavailable
+from sandbox.limits import check_limits
 
 LABEL = "opencook"
 OWNER_LABEL = "opencook.owner"
@@ -51,7 +51,9 @@ ENVIRONMENT = {
     "TZ": "UTC",
     "USER": "sandbox",
 }
-INSIDE = ("cgroup", "plain", "judge", "leftovers", "artifacts", "runner", "fork_server", "supervisor")
+INSIDE = (
+    *("cgroup", "plain", "judge", "leftovers", "artifacts", "walls", "proof", "runner", "fork_server", "supervisor"),
+)
 """The modules that live in the container, each after those it imports."""
 # Each module gets builtins of its own, which a candidate that replaces `len` or `isinstance` does not reach.
 BOOTSTRAP = """
@@ -125,6 +127,7 @@ class Container:
         self.stderr = b""
         self.num_runs = 0
         self.sock: socket.socket | None = None
+        host_config = self.host_config()
         engine.create_container(
             image,
             list(supervisor_command()),
@@ -135,7 +138,8 @@ class Container:
             working_dir="/",
             user="0:0",
             labels={LABEL: "1", OWNER_LABEL: owner()},
-            host_config=self.host_config(),
+            host_config=host_config,
+            use_config_proxy=False,  # ~/.docker/config.json may hold a proxy's password
         )
         try:
             raw = engine.attach_socket(self.name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
@@ -145,7 +149,7 @@ class Container:
             self.sock.setblocking(False)
             engine.start(self.name)
             self.facts = self.receive(time.monotonic() + START_TIMEOUT_S)["ready"]
-            check_limits(self.facts, memory_mb)
+            check_limits(self.facts, host_config, CAPABILITIES.values(), ENVIRONMENT)
         except BaseException:
             self.remove()
             raise
@@ -283,24 +287,3 @@ class Container:
             self.engine.remove_container(self.name, force=True)
         except (DockerException, RequestException):
             return  # already gone, or removing itself now that its stream is closed
-
-
-def check_limits(facts: dict[str, Any], memory_mb: int) -> None:
-    """Nothing; every limit is in force. Raises `SandboxUnavailable` naming the first that is not."""
-    mask = sum(1 << bit for bit in CAPABILITIES.values())
-    expected = {
-        "max_tasks": str(MAX_TASKS),
-        "max_memory": str((memory_mb + SUPERVISOR_MB) << 20),
-        "capabilities": mask,
-        "no_new_privileges": True,
-        "seccomp": True,
-        "read_only_root": True,
-        "locked_work_dir": True,
-        "interfaces": ["lo"],
-    }
-    for name, value in expected.items():
-        if facts.get(name) != value:
-            raise SandboxUnavailable(
-                f"engine: {name} is not in force in the container (asked {value}, got {facts.get(name)}); "
-                "use a rootful Docker engine, or one whose cgroups are delegated to it"
-            )

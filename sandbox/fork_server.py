@@ -25,7 +25,7 @@ import threading
 from os import _exit
 from typing import Any
 
-from sandbox import runner
+from sandbox import proof, runner, walls
 
 PRELOAD = """
     abc argparse array asyncio base64 bisect calendar cmath collections.abc concurrent.futures contextlib copy csv
@@ -65,15 +65,17 @@ def start() -> socket.socket:
 
 def serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """The limits and the descriptors of one run, in the child that is to run it; the fork server never returns."""
+    machine = walls.install_filter()
     for name in PRELOAD.split():
         importlib.import_module(name)
+    landlock = walls.make_landlock()
     with open("/proc/self/statm") as file:
         own_bytes = int(file.read().split()[0]) * resource.getpagesize()
     for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
         del sys.modules[name]  # here, once: a loop over `sys.modules` in the child writes to, so copies, 150 pages
     gc.collect()
     gc.freeze()  # keeps these objects on shared pages, and out of a candidate's `gc.get_objects()`
-    channel.send(b"ready")
+    channel.send(json.dumps({"filter": machine, **proof.attempts(landlock)}).encode())  # and so: ready
     while True:
         message, fds, _, _ = socket.recv_fds(channel, 1 << 16, 5)
         if not message:
@@ -81,7 +83,7 @@ def serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
         pid = fork()
         if pid == 0:
             channel.close()
-            return {**json.loads(message), "own_bytes": own_bytes}, fds
+            return {**json.loads(message), "own_bytes": own_bytes, "landlock": landlock}, fds
         for fd in fds:
             os.close(fd)
         if pid < 0:
@@ -137,6 +139,7 @@ def confine(spec: dict[str, Any], fds: list[int]) -> tuple[int, int]:
         (resource.RLIMIT_CORE, 0, 0),
     ):
         resource.setrlimit(name, (soft, hard))
+    spec["landlock"].enter()
     os.setgroups([])
     os.setresgid(spec["uid"], spec["uid"], spec["uid"])
     os.setresuid(spec["uid"], spec["uid"], spec["uid"])

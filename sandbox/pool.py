@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from sandbox.container import supervisor_version
 from sandbox.image import connect, find_image, image_languages
@@ -115,6 +115,11 @@ class SandboxPool:
         if not self._queue.put(task):
             raise SandboxUnavailable("pool: closed; open a new one")
         return task.future
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the proof at the start of a container found, of one that is running; empty when there is none."""
+        return next((slot.container.facts for slot in self._slots if slot.container), {})
 
     def run(self, job: Job) -> Verdict:
         """What happened. Raises `JobError` for a malformed job, `SandboxUnavailable` for an outage."""

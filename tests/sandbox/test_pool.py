@@ -175,12 +175,3 @@ def test_a_killed_host_process_leaves_no_container(engine):
         assert names_of(engine, host.pid)
         host.send_signal(signal.SIGKILL)
     assert wait_until(lambda: not names_of(engine, host.pid))
-
-
-def test_the_limits_are_proven_inside_the_container():
-    with SandboxPool(workers=1) as pool:
-        pool.run(HONEST)
-        facts = pool._slots[0].container.facts
-    assert facts["interfaces"] == ["lo"]
-    assert facts["read_only_root"]
-    assert facts["max_tasks"] == "128"
