@@ -47,6 +47,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of the program's function, judged outside the process that the program runs in."""
+
+    entry_point: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    expected: Any = None
+    """What it must return, as plain JSON."""
+    raises: str = ""
+    """Or the name of the exception it must raise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One program to run, with its tests."""
 
@@ -55,6 +68,10 @@ class Job:
     language: str = "python"
     tests: tuple[str, ...] = ()
     """Each item is one test, run in order after `code` in the same namespace and reported separately."""
+    calls: tuple[Call, ...] = ()
+    """Tests whose expected values never enter the program's process. Python only."""
+    mode: Literal["fork", "spawn"] = "fork"
+    """A fork of a preloaded interpreter, or a fresh one. Python only."""
     stdin: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     """Relative path -> content, written to the work directory before the run."""
