@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from sandbox.verdict import Job, JobError, Limits, SandboxError
 
 if TYPE_CHECKING:
     from sandbox.pool import SandboxPool
+    from sandbox.reaper import Removal
 
 SUFFIXES = {
     ".bash": "bash",
@@ -174,6 +176,15 @@ def prune_command(args: argparse.Namespace) -> int:
     """Exit code of `sandbox prune`; prints what it removed."""
     from sandbox.doctor import prune
 
-    for name in prune(everything=args.all):
-        print(name)
-    return DONE
+    return report_removals(prune(everything=args.all))
+
+
+def report_removals(removals: Iterable[Removal]) -> int:
+    """The exit code; each was printed as it went."""
+    code = None
+    for removal in removals:
+        print(f"{removal.name}: cannot be removed ({removal.problem})" if removal.problem else removal.name)
+        code = FAILED if removal.problem else code or DONE
+    if code is None:
+        print("nothing to remove")
+    return code or DONE

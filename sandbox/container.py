@@ -11,22 +11,23 @@ import functools
 import hashlib
 import json
 import os
+import re
+import secrets
 import socket
 import struct
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
+from sandbox import reaper
 from sandbox.verdict import SandboxUnavailable
 
-LABEL = "opencook"
-OWNER_LABEL = "opencook.owner"
 MAX_TASKS = 128
 SUPERVISOR_MB = 64
 """Room for the supervisor and the fork server, above what the snippet may use."""
 WORK_DIR_OPTIONS = "rw,noexec,nosuid,nodev,size=64m,nr_inodes=4096,mode=755"
 SHARED_MEMORY_OPTIONS = "rw,noexec,nosuid,nodev,size=16m,nr_inodes=256,mode=755"
+NUM_INODES = re.compile(r"nr_inodes=\d+,")
 CAPABILITIES = {"CHOWN": 0, "SETGID": 6, "SETUID": 7}
 """Name -> bit. Killing and wiping happen under the snippet's own uid, so no more is needed."""
 ENVIRONMENT = {
@@ -81,17 +82,10 @@ def supervisor_version() -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
-def owner() -> str:
-    """`host:pid:start time` of this process, for `sandbox prune` to see whether it still lives."""
-    return f"{socket.gethostname()}:{os.getpid()}:{start_time(os.getpid())}"
-
-
-def start_time(pid: int) -> str:
-    """The process's start in clock ticks since boot, empty when there is no such process (or no /proc)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
+@functools.lru_cache(maxsize=8)
+def is_podman(engine: Any) -> bool:
+    """Whether the engine is Podman behind Docker's API."""
+    return any(part["Name"].startswith("Podman") for part in engine.version().get("Components") or ())
 
 
 class Container:
@@ -101,24 +95,14 @@ class Container:
         """Starts it. Raises `ChannelBroken` or the engine's own errors."""
         self.engine = engine
         self.memory_mb = memory_mb
-        self.name = f"{LABEL}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self.name = f"{reaper.LABEL}-{os.getpid()}-{secrets.token_hex(8)}"
+        self.created = time.monotonic()
         self.stderr = b""
         self.buffer = b""
         self.num_runs = 0
         self.sock: socket.socket | None = None
-        engine.create_container(
-            image,
-            list(supervisor_command()),
-            name=self.name,
-            hostname="sandbox",
-            stdin_open=True,  # not detached: the engine closes stdin when the one attached client goes
-            environment=ENVIRONMENT,
-            working_dir="/",
-            user="0:0",
-            labels={LABEL: "1", OWNER_LABEL: owner()},
-            host_config=self.host_config(),
-        )
         try:
+            self.create(image)
             raw = engine.attach_socket(self.name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             self.sock = getattr(raw, "_sock", raw)
             # Closed whole: where only the stream under it is, Python 3.13 complains once the response is collected.
@@ -130,9 +114,43 @@ class Container:
             self.remove()
             raise
 
+    def create(self, image: str) -> None:
+        """Nothing; the container is there. An engine that made it but answered too late is asked for the same name."""
+        from docker.errors import APIError
+        from requests.exceptions import RequestException
+
+        for again in (False, True):
+            try:
+                self.engine.create_container(
+                    image,
+                    list(supervisor_command()),
+                    name=self.name,
+                    hostname="sandbox",
+                    stdin_open=True,  # not detached: the engine closes stdin when the one attached client goes
+                    environment=ENVIRONMENT,
+                    working_dir="/",
+                    user="0:0",
+                    labels=reaper.labels(),
+                    host_config=self.host_config(),
+                )
+                return
+            except APIError as error:
+                if again and error.status_code == 409:  # the name, which nobody else could guess, is taken
+                    return
+                raise
+            except RequestException:
+                if again:
+                    raise
+
     def host_config(self) -> Any:
         """Every wall there is without extra privilege."""
         memory = (self.memory_mb + SUPERVISOR_MB) << 20
+        podman = is_podman(self.engine)
+        work_dir, shared_memory = (
+            # Podman knows no such option; what inodes take is counted as the container's memory, so they end there.
+            NUM_INODES.sub("", options) if podman else options
+            for options in (WORK_DIR_OPTIONS, SHARED_MEMORY_OPTIONS)
+        )
         return self.engine.create_host_config(
             auto_remove=True,
             cap_drop=["ALL"],
@@ -145,10 +163,12 @@ class Container:
             pids_limit=MAX_TASKS,
             read_only=True,
             security_opt=["no-new-privileges"],
-            tmpfs={"/tmp": WORK_DIR_OPTIONS, "/dev/shm": SHARED_MEMORY_OPTIONS},
+            tmpfs={"/tmp": work_dir, "/dev/shm": shared_memory},
             ulimits=[
                 {"Name": "nofile", "Soft": 256, "Hard": 256},
                 {"Name": "core", "Soft": 0, "Hard": 0},
+                # Podman's own default may be more than it is allowed to give.
+                *([{"Name": "nproc", "Soft": 4096, "Hard": 4096}] if podman else []),
             ],
         )
 
@@ -158,6 +178,10 @@ class Container:
             memory = (memory_mb + SUPERVISOR_MB) << 20
             self.engine.update_container(self.name, mem_limit=memory, memswap_limit=memory)
             self.memory_mb = memory_mb
+
+    def age_s(self) -> float:
+        """Seconds since it was asked for."""
+        return time.monotonic() - self.created
 
     def exchange(self, request: bytes, timeout_s: float) -> dict[str, Any]:
         """The supervisor's answer to one job. Raises `ChannelBroken`."""

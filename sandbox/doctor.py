@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
 
-from sandbox.container import LABEL, OWNER_LABEL, start_time
 from sandbox.image import BOOTSTRAPPED_BASE, REPOSITORY, connect, default_tag, engine_version
 from sandbox.pool import SandboxPool
+from sandbox.reaper import Removal, reap
 from sandbox.verdict import Job, SandboxError
 
 Check = tuple[str, bool, str]
@@ -38,28 +37,18 @@ def diagnose() -> Iterator[Check]:
         yield "problem", False, str(error)
 
 
-def prune(*, everything: bool = False) -> Iterator[str]:
-    """The name of each container (and with `everything` each image) of ours as it is removed.
+def prune(*, everything: bool = False) -> Iterator[Removal]:
+    """Each container (and with `everything` each image) of ours that was to go. Raises `SandboxUnavailable`."""
+    from docker.errors import APIError
 
-    A container whose owner lives is in use. One whose owner is on another host is left alone too: whether that
-    process lives cannot be seen from here.
-    """
     with closing(connect()) as engine:
-        for container in engine.containers(all=True, filters={"label": LABEL}):
-            if everything or not may_be_in_use(container["Labels"].get(OWNER_LABEL, "")):
-                engine.remove_container(container["Id"], force=True)
-                yield container["Names"][0].lstrip("/")
+        yield from reap(engine, everything=everything)
         for image in engine.images() if everything else ():
             for tag in image["RepoTags"] or ():
                 if tag.startswith(f"{REPOSITORY}:") or tag == BOOTSTRAPPED_BASE:
-                    engine.remove_image(tag, force=True)
-                    yield tag
-
-
-def may_be_in_use(owner: str) -> bool:
-    """Whether the process `host:pid:start time` lives, as far as can be told."""
-    host, _, process = owner.partition(":")
-    pid, _, started = process.partition(":")
-    if host != socket.gethostname():
-        return bool(host)
-    return pid.isdigit() and bool(started) and start_time(int(pid)) == started
+                    try:
+                        engine.remove_image(tag, force=True)
+                    except APIError as error:
+                        yield Removal(name=tag, problem=str(error.explanation))
+                    else:
+                        yield Removal(name=tag)

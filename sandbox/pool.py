@@ -9,6 +9,7 @@ runs and at once after trouble: a limit that was hit, a process or file that out
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import threading
@@ -22,6 +23,7 @@ from sandbox.container import ChannelBroken, Container, supervisor_version
 from sandbox.image import connect, find_image, one_line
 from sandbox.jobs import check_job
 from sandbox.languages import find_languages
+from sandbox.reaper import RENEW_AFTER_S, reap
 from sandbox.verdict import Job, SandboxUnavailable, TestResult, Verdict
 
 ATTEMPTS = 3
@@ -40,6 +42,7 @@ class SandboxPool:
         self._engine = connect(max_connections=2 * workers + 2)
         try:
             self._image_digest = find_image(image, self._engine)
+            sweep(self._engine)
         except SandboxUnavailable:
             self._engine.close()
             raise
@@ -166,7 +169,8 @@ class Slot:
 
     def worn_out(self) -> bool:
         """Whether the container has served its runs."""
-        return self.container is not None and self.container.num_runs >= self.recycle_after
+        container = self.container
+        return container is not None and (container.num_runs >= self.recycle_after or container.age_s() > RENEW_AFTER_S)
 
     def abort(self) -> None:
         """Nothing; a run under way in another thread finds its channel broken."""
@@ -178,6 +182,16 @@ class Slot:
         if self.container is not None:
             container, self.container = self.container, None
             container.remove()
+
+
+def sweep(engine: Any) -> None:
+    """Nothing; containers of dead owners are gone, or `sandbox prune` will say why not."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    with contextlib.suppress(DockerException, RequestException):  # an engine that is down is said to be with the image
+        for _ in reap(engine):
+            pass
 
 
 def wall_limit_s(timeout_s: float) -> float:
