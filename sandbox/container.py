@@ -110,6 +110,10 @@ class Container:
             engine.start(self.name)
             self.facts = self.receive(time.monotonic() + START_TIMEOUT_S)["ready"]
             check_limits(self.facts, memory_mb)
+        except ChannelBroken:
+            self.remove()
+            check_cgroups(engine.info())
+            raise
         except BaseException:
             self.remove()
             raise
@@ -127,6 +131,7 @@ class Container:
                     name=self.name,
                     hostname="sandbox",
                     stdin_open=True,  # not detached: the engine closes stdin when the one attached client goes
+                    stop_signal="SIGKILL",  # nothing inside has a goodbye to say, and an engine that stops waits for it
                     environment=ENVIRONMENT,
                     working_dir="/",
                     user="0:0",
@@ -135,7 +140,7 @@ class Container:
                 )
                 return
             except APIError as error:
-                if again and error.status_code == 409:  # the name, which nobody else could guess, is taken
+                if again and "already in use" in str(error.explanation):  # the name, which nobody else could guess
                     return
                 raise
             except RequestException:
@@ -258,6 +263,15 @@ class Container:
             self.engine.remove_container(self.name, force=True)
         except (DockerException, RequestException):
             return  # already gone, or removing itself now that its stream is closed
+
+
+def check_cgroups(info: dict[str, Any]) -> None:
+    """Nothing; the engine has cgroups. Raises `SandboxUnavailable` where it would let a container use everything."""
+    if info.get("CgroupDriver") == "none":
+        raise SandboxUnavailable(
+            "engine: memory, max_tasks and CPU time have no limit (cgroup driver is none, as in rootless mode on cgroup"
+            f" v{info.get('CgroupVersion', 1)}); boot with cgroup v2 and delegation, or use a rootful engine"
+        )
 
 
 def check_limits(facts: dict[str, Any], memory_mb: int) -> None:

@@ -23,6 +23,7 @@ from sandbox.container import ChannelBroken, Container, supervisor_version
 from sandbox.image import connect, find_image, one_line
 from sandbox.jobs import check_job
 from sandbox.languages import find_languages
+from sandbox.outage import patiently
 from sandbox.reaper import RENEW_AFTER_S, reap
 from sandbox.verdict import Job, SandboxUnavailable, TestResult, Verdict
 
@@ -157,7 +158,10 @@ class Slot:
 
         try:
             if self.container is None:
-                self.container = Container(self.engine, self.image_digest, memory_mb)
+                self.container = patiently(
+                    lambda: Container(self.engine, self.image_digest, memory_mb),
+                    self.closed,
+                )
             self.container.resize(memory_mb)
             return self.container
         except (DockerException, RequestException) as error:

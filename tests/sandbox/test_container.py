@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.container import CAPABILITIES, MAX_TASKS, SUPERVISOR_MB, check_limits, supervisor_version
+from sandbox.container import CAPABILITIES, MAX_TASKS, SUPERVISOR_MB, check_cgroups, check_limits, supervisor_version
 from sandbox.verdict import SandboxUnavailable
 
 IN_FORCE = {
@@ -27,6 +27,12 @@ def test_limits_in_force_are_accepted():
 def test_a_limit_that_is_not_in_force_is_named(name):
     with pytest.raises(SandboxUnavailable, match=name):
         check_limits({**IN_FORCE, name: "max"}, 512)
+
+
+def test_an_engine_without_cgroups_is_named():
+    check_cgroups({"CgroupDriver": "systemd", "CgroupVersion": "2"})
+    with pytest.raises(SandboxUnavailable, match=r"memory, max_tasks and CPU time have no limit .*rootless"):
+        check_cgroups({"CgroupDriver": "none", "CgroupVersion": "1"})
 
 
 def test_the_supervisor_version_is_stable_within_a_process():

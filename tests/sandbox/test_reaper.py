@@ -85,7 +85,8 @@ def make(engine: Any, pool: SandboxPool) -> Iterator[Make]:
         name = f"opencook-test-{secrets.token_hex(6)}"
         command = ["sleep", "99"] if state == "running" else ["true"]
         own = {LABEL: "1", OWNER_LABEL: owner_label, EXPIRES_LABEL: expires}
-        host_config = engine.create_host_config(network_mode="none")
+        limits = [{"Name": "nproc", "Soft": 4096, "Hard": 4096}]  # Podman's own may be more than it may give
+        host_config = engine.create_host_config(network_mode="none", ulimits=limits)
         engine.create_container(default_tag(), command, name=name, labels=own, host_config=host_config)
         made.append(name)
         if state != "created":
@@ -167,7 +168,7 @@ def test_a_working_pool_makes_no_network(engine):
     with SandboxPool(workers=1) as pool:
         pool.run(Job(code="pass"))
         attached = engine.inspect_container(pool._slots[0].container.name)["NetworkSettings"]["Networks"]
-        assert list(attached) == ["none"]
+        assert set(attached) <= {"none"}
         assert {network["Id"] for network in engine.networks()} <= before
     assert {network["Id"] for network in engine.networks()} <= before
 
