@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 PATIENCE_S = 60.0
@@ -19,13 +19,18 @@ PAUSES_S = (0.2, 2.0)
 T = TypeVar("T")
 
 
-def patiently(ask: Callable[[], T], stop: threading.Event, patience_s: float = PATIENCE_S) -> T:
+def patiently(
+    ask: Callable[[], T],
+    stop: threading.Event,
+    patience_s: float = PATIENCE_S,
+    pauses_s: Sequence[float] = PAUSES_S,
+) -> T:
     """What `ask` gives, asked again while the engine is away. Raises its last error, and at once when `stop` is set."""
     from docker.errors import DockerException
     from requests.exceptions import ConnectionError, RequestException
 
     deadline = time.monotonic() + patience_s
-    pauses = iter(PAUSES_S)
+    pauses = iter(pauses_s)
     while True:
         try:
             return ask()

@@ -18,7 +18,9 @@ import docker
 class OwnEngine:
     """`dockerd` and its containerd with everything of their own under `folder`: sockets, images, containers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        """`options` are further ones of `dockerd`, such as `--add-runtime=NAME=PATH`."""
+        self.options = options
         self.folder = folder
         self.address = f"unix://{folder}/docker.sock"
         self.containerd_address = f"{folder}/containerd.sock"
@@ -35,6 +37,7 @@ class OwnEngine:
             *("-H", self.address, "--containerd", self.containerd_address, "--shutdown-timeout=2"),
             *("--bridge=none", "--iptables=false", "--ip6tables=false"),
             *(f"--data-root={self.folder}/data", f"--exec-root={self.folder}/exec", f"--pidfile={self.folder}/pid"),
+            *self.options,
         )
         for _ in range(200):
             # Not by docker-py, which leaves a socket that could not connect to the garbage collector.
@@ -71,9 +74,9 @@ class OwnEngine:
 
 
 @contextlib.contextmanager
-def own_engine(folder: Path, image: str) -> Iterator[OwnEngine]:
+def own_engine(folder: Path, image: str, *options: str) -> Iterator[OwnEngine]:
     """A running engine that has `image`, copied from the one that everybody uses."""
-    engine = OwnEngine(folder)
+    engine = OwnEngine(folder, *options)
     try:
         engine.start()
         with contextlib.closing(docker.from_env()) as source, contextlib.closing(engine.client()) as target:

@@ -58,9 +58,9 @@ def test_nobody_waits_for_a_pool_that_is_closed():
 
 @pytest.mark.parametrize("code", [500, 503, 404])  # 404: the container went with the engine between two requests
 def test_an_engine_in_trouble_is_asked_three_times(code):
-    assert patiently(failing(*[status(code)] * 2), threading.Event()) == "here"
+    assert patiently(failing(*[status(code)] * 2), threading.Event(), pauses_s=(0, 0)) == "here"
     with pytest.raises(APIError):
-        patiently(failing(*[status(code)] * 3), threading.Event())
+        patiently(failing(*[status(code)] * 3), threading.Event(), pauses_s=(0, 0))
 
 
 @pytest.mark.parametrize("error", [status(404, ImageNotFound), status(400), ReadTimeout()])
