@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING
 
 from sandbox.console import DONE, FAILED, exit_code
+from sandbox.jobs import check_job
 from sandbox.verdict import Job, JobError, Limits, SandboxError
+
+if TYPE_CHECKING:
+    from sandbox.pool import SandboxPool
+    from sandbox.reaper import Removal
+
+SUFFIXES = {
+    ".bash": "bash",
+    ".c": "c",
+    ".cc": "cpp",
+    ".cpp": "cpp",
+    ".go": "go",
+    ".java": "java",
+    ".js": "javascript",
+    ".mjs": "javascript",
+    ".py": "python",
+    ".rs": "rust",
+    ".sh": "bash",
+    ".sql": "sql",
+    ".ts": "typescript",
+}
+"""Suffix of a program -> its language, for `sandbox run` without `--language`."""
+POOL_OPTIONS = ("workers", "image", "languages", "fresh", "runtime", "rerun_timeouts")
+"""Arguments of `SandboxPool` that flags set; one that is not given keeps the pool's default."""
 
 
 def main() -> None:
@@ -28,31 +50,45 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
 
+    pool = argparse.ArgumentParser(add_help=False)
+    pool.add_argument("--image", metavar="TAG", help="run in this image (default: the one that `sandbox build` makes)")
+    pool.add_argument("--runtime", metavar="NAME", help="the engine's runtime for containers, such as runsc")
+    pool.add_argument("--fresh", action="store_true", default=None, help="a container for each program: slow, separate")
+
     build = commands.add_parser("build", help="build the sandbox image if it is not there")
-    build.add_argument("--languages", default="python", help="comma-separated (default: %(default)s)")
+    build.add_argument("--languages", type=names, default=("python",), metavar="A,B", help="(default: python)")
+    build.add_argument("--packages", type=names, default=(), metavar="A,B", help="from Debian or PyPI: numpy,pandas")
     build.set_defaults(command=build_command)
 
-    run = commands.add_parser("run", help="run one program; exit 0 only if it passed")
+    run = commands.add_parser("run", parents=[pool], help="run one program; exit 0 only if it passed")
     run.add_argument("file", metavar="FILE", help="the program, or - for stdin")
     run.add_argument("--tests", metavar="FILE", help="tests, run after the program in its namespace")
+    run.add_argument("--language", metavar="NAME", help="(default: by the file's suffix, else python)")
     run.add_argument("--timeout", type=float, default=Limits().timeout_s, metavar="S", help="CPU seconds (%(default)s)")
     run.add_argument("--memory", type=int, default=Limits().memory_mb, metavar="MB", help="MiB (%(default)s)")
     run.add_argument("--json", action="store_true", help="print the whole verdict as JSON")
-    run.set_defaults(command=run_command)
+    run.set_defaults(command=run_command, workers=1)
 
-    verify = commands.add_parser("verify", help="run JSON lines of jobs, write verdicts in the same order")
+    verify = commands.add_parser("verify", parents=[pool], help="run JSON lines of jobs, write verdicts in that order")
     verify.add_argument("input", metavar="IN.jsonl", help="jobs, or - for stdin")
     verify.add_argument("output", metavar="OUT.jsonl", help="verdicts, or - for stdout")
     verify.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="containers (%(default)s)")
+    verify.add_argument("--languages", type=names, metavar="A,B", help="those of the image (default: python)")
+    verify.add_argument("--rerun-timeouts", action=argparse.BooleanOptionalAction, help="each timeout once more, alone")
     verify.set_defaults(command=verify_command)
 
-    doctor = commands.add_parser("doctor", help="check engine, image, limits, and one real run")
+    doctor = commands.add_parser("doctor", help="check engine, image, limits, and real runs")
     doctor.set_defaults(command=doctor_command)
 
     prune = commands.add_parser("prune", help="remove containers whose owner is gone")
     prune.add_argument("--all", action="store_true", help="also containers in use, and the images")
     prune.set_defaults(command=prune_command)
     return root
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The comma-separated names."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def positive(text: str) -> int:
@@ -67,18 +103,20 @@ def build_command(args: argparse.Namespace) -> int:
     """Exit code of `sandbox build`; prints the image's tag."""
     from sandbox.image import ensure_image
 
-    print(ensure_image(name.strip() for name in args.languages.split(",")))
+    packages = (args.packages,) if args.packages else ()
+    print(ensure_image(args.languages, *packages))
     return DONE
 
 
 def run_command(args: argparse.Namespace) -> int:
     """Exit code of `sandbox run`: 0 if the program passed."""
-    from sandbox.pool import SandboxPool
-
     code = sys.stdin.read() if args.file == "-" else read_source(args.file)
     tests = (read_source(args.tests),) if args.tests else ()
-    job = Job(code=code, tests=tests, limits=Limits(timeout_s=args.timeout, memory_mb=args.memory))
-    with SandboxPool(workers=1) as pool:
+    language = args.language or SUFFIXES.get(Path(args.file).suffix, "python")
+    limits = Limits(timeout_s=args.timeout, memory_mb=args.memory)
+    job = Job(code=code, tests=tests, language=language, limits=limits)
+    check_job(job)
+    with open_pool(args) as pool:
         verdict = pool.run(job)
     if args.json:
         print(json.dumps(verdict.to_json()))
@@ -101,56 +139,23 @@ def read_source(path: str) -> str:
 
 
 def verify_command(args: argparse.Namespace) -> int:
-    """Exit code of `sandbox verify`; memory stays flat however long the input is.
+    """Exit code of `sandbox verify`: 1 when a line was refused."""
+    from sandbox.verify import verify
 
-    A malformed line stops the command with its number. Everything before it has been run; those verdicts are kept in
-    `OUT.jsonl.partial`, and `OUT.jsonl` appears only when it is whole.
-    """
-    from sandbox.jobs import read_jobs
+    if args.input == args.output != "-":
+        raise JobError(f"{args.output}: is the input; name another output")
+    if args.input != "-":
+        Path(args.input).open("rb").close()  # before containers start
+    with open_pool(args) as pool:
+        return verify(args.input, args.output, pool.run_all)
+
+
+def open_pool(args: argparse.Namespace) -> SandboxPool:
+    """A pool as `--workers`, `--image`, `--languages`, `--fresh`, `--runtime` and `--rerun-timeouts` say."""
     from sandbox.pool import SandboxPool
 
-    counts: dict[str, int] = {}
-    with open_input(args.input) as lines, SandboxPool(workers=args.workers) as pool, open_output(args.output) as out:
-        started = shown = time.monotonic()
-        for verdict in pool.run_all(read_jobs(lines, args.input)):
-            out.write(json.dumps(verdict.to_json()) + "\n")
-            counts[verdict.status] = counts.get(verdict.status, 0) + 1
-            if time.monotonic() - shown > 1 and sys.stderr.isatty():
-                shown = time.monotonic()
-                print(f"\r{summary(counts, shown - started)} ", end="", file=sys.stderr, flush=True)
-        print(summary(counts, time.monotonic() - started), file=sys.stderr)
-    return DONE
-
-
-def summary(counts: dict[str, int], elapsed_s: float) -> str:
-    """`3 jobs, 120/s: 2 passed, 1 failed`."""
-    total = sum(counts.values())
-    each = ", ".join(f"{count} {status}" for status, count in sorted(counts.items(), key=lambda item: -item[1]))
-    return f"{total} jobs, {total / max(elapsed_s, 1e-9):.0f}/s" + (f": {each}" if each else "")
-
-
-@contextlib.contextmanager
-def open_input(path: str) -> Iterator[BinaryIO]:
-    """The lines of a file, or of stdin for `-`."""
-    if path == "-":
-        yield sys.stdin.buffer
-    else:
-        with Path(path).open("rb") as file:
-            yield file
-
-
-@contextlib.contextmanager
-def open_output(path: str) -> Iterator[TextIO]:
-    """A file that takes its name when it is whole, and is called `path.partial` until then; stdout for `-`."""
-    if path == "-":
-        yield sys.stdout
-        return
-    partial = Path(f"{path}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    wanted = {name: getattr(args, name, None) for name in POOL_OPTIONS}
+    return SandboxPool(**{name: value for name, value in wanted.items() if value is not None})
 
 
 def doctor_command(_: argparse.Namespace) -> int:
@@ -171,6 +176,15 @@ def prune_command(args: argparse.Namespace) -> int:
     """Exit code of `sandbox prune`; prints what it removed."""
     from sandbox.doctor import prune
 
-    for name in prune(everything=args.all):
-        print(name)
-    return DONE
+    return report_removals(prune(everything=args.all))
+
+
+def report_removals(removals: Iterable[Removal]) -> int:
+    """The exit code; each was printed as it went."""
+    code = None
+    for removal in removals:
+        print(f"{removal.name}: cannot be removed ({removal.problem})" if removal.problem else removal.name)
+        code = FAILED if removal.problem else code or DONE
+    if code is None:
+        print("nothing to remove")
+    return code or DONE

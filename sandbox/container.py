@@ -11,19 +11,20 @@ import functools
 import hashlib
 import json
 import os
+import re
+import secrets
 import select
 import socket
 import struct
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sandbox import reaper
 from sandbox.limits import check_limits
+from sandbox.verdict import SandboxUnavailable
 
-LABEL = "opencook"
-OWNER_LABEL = "opencook.owner"
 MAX_TASKS = 128
 SUPERVISOR_MB = 64
 """Room for the supervisor and the fork server, above what the snippet may use."""
@@ -38,6 +39,7 @@ FILE_SYSTEMS = {
     "/build": BUILD_DIR_OPTIONS,
     "/run/opencook": REPORT_DIR_OPTIONS,
 }
+NUM_INODES = re.compile(r"nr_inodes=\d+,")
 CAPABILITIES = {"CHOWN": 0, "SETGID": 6, "SETUID": 7}
 """Name -> bit. Killing and wiping happen under the snippet's own uid, so no more is needed."""
 ENVIRONMENT = {
@@ -97,17 +99,10 @@ def supervisor_version() -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
-def owner() -> str:
-    """`host:pid:start time` of this process, for `sandbox prune` to see whether it still lives."""
-    return f"{socket.gethostname()}:{os.getpid()}:{start_time(os.getpid())}"
-
-
-def start_time(pid: int) -> str:
-    """The process's start in clock ticks since boot, empty when there is no such process (or no /proc)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
+@functools.lru_cache(maxsize=8)
+def is_podman(engine: Any) -> bool:
+    """Whether the engine is Podman behind Docker's API."""
+    return any(part["Name"].startswith("Podman") for part in engine.version().get("Components") or ())
 
 
 class Container:
@@ -118,7 +113,8 @@ class Container:
         self.engine = engine
         self.runtime = runtime
         self.memory_mb = memory_mb
-        self.name = f"{LABEL}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self.name = f"{reaper.LABEL}-{os.getpid()}-{secrets.token_hex(8)}"
+        self.created = time.monotonic()
         self.unsent = bytearray()
         self.stream = bytearray()
         """Bytes of the engine's stream that are no whole frame of it yet."""
@@ -128,20 +124,8 @@ class Container:
         self.num_runs = 0
         self.sock: socket.socket | None = None
         host_config = self.host_config()
-        engine.create_container(
-            image,
-            list(supervisor_command()),
-            name=self.name,
-            hostname="sandbox",
-            stdin_open=True,  # not detached: the engine closes stdin when the one attached client goes
-            environment=ENVIRONMENT,
-            working_dir="/",
-            user="0:0",
-            labels={LABEL: "1", OWNER_LABEL: owner()},
-            host_config=host_config,
-            use_config_proxy=False,  # ~/.docker/config.json may hold a proxy's password
-        )
         try:
+            self.create(image, host_config)
             raw = engine.attach_socket(self.name, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             self.sock = getattr(raw, "_sock", raw)
             # Closed whole: where only the stream under it is, Python 3.13 complains once the response is collected.
@@ -150,13 +134,52 @@ class Container:
             engine.start(self.name)
             self.facts = self.receive(time.monotonic() + START_TIMEOUT_S)["ready"]
             check_limits(self.facts, host_config, CAPABILITIES.values(), ENVIRONMENT)
+        except ChannelBroken:
+            self.remove()
+            check_cgroups(engine.info())
+            raise
         except BaseException:
             self.remove()
             raise
 
+    def create(self, image: str, host_config: Any) -> None:
+        """Nothing; the container is there. An engine that made it but answered too late is asked for the same name."""
+        from docker.errors import APIError
+        from requests.exceptions import RequestException
+
+        for again in (False, True):
+            try:
+                self.engine.create_container(
+                    image,
+                    list(supervisor_command()),
+                    name=self.name,
+                    hostname="sandbox",
+                    stdin_open=True,  # not detached: the engine closes stdin when the one attached client goes
+                    stop_signal="SIGKILL",  # nothing inside has a goodbye to say, and an engine that stops waits for it
+                    environment=ENVIRONMENT,
+                    working_dir="/",
+                    user="0:0",
+                    labels=reaper.labels(),
+                    host_config=host_config,
+                    use_config_proxy=False,  # ~/.docker/config.json may hold a proxy's password
+                )
+                return
+            except APIError as error:
+                if again and "already in use" in str(error.explanation):  # the name, which nobody else could guess
+                    return
+                raise
+            except RequestException:
+                if again:
+                    raise
+
     def host_config(self) -> Any:
         """Every wall there is without extra privilege."""
         memory = (self.memory_mb + SUPERVISOR_MB) << 20
+        podman = is_podman(self.engine)
+        # Podman knows no cap on inodes; what they take is counted as the container's memory, so they end there.
+        file_systems = {
+            path: NUM_INODES.sub("", options) if podman else options for path, options in FILE_SYSTEMS.items()
+        }
         return self.engine.create_host_config(
             auto_remove=True,
             cap_drop=["ALL"],
@@ -170,10 +193,12 @@ class Container:
             read_only=True,
             runtime=self.runtime,
             security_opt=["no-new-privileges"],
-            tmpfs=FILE_SYSTEMS,
+            tmpfs=file_systems,
             ulimits=[
                 {"Name": "nofile", "Soft": 256, "Hard": 256},
                 {"Name": "core", "Soft": 0, "Hard": 0},
+                # Podman's own default may be more than it is allowed to give.
+                *([{"Name": "nproc", "Soft": 4096, "Hard": 4096}] if podman else []),
             ],
         )
 
@@ -183,6 +208,10 @@ class Container:
             memory = (memory_mb + SUPERVISOR_MB) << 20
             self.engine.update_container(self.name, mem_limit=memory, memswap_limit=memory)
             self.memory_mb = memory_mb
+
+    def age_s(self) -> float:
+        """Seconds since it was asked for."""
+        return time.monotonic() - self.created
 
     def send(self, requests: Sequence[bytes]) -> None:
         """Nothing; the requests are on their way, after those sent before. Each gets one answer, in this order."""
@@ -287,3 +316,12 @@ class Container:
             self.engine.remove_container(self.name, force=True)
         except (DockerException, RequestException):
             return  # already gone, or removing itself now that its stream is closed
+
+
+def check_cgroups(info: dict[str, Any]) -> None:
+    """Nothing; the engine has cgroups. Raises `SandboxUnavailable` where it would let a container use everything."""
+    if info.get("CgroupDriver") == "none":
+        raise SandboxUnavailable(
+            "engine: memory, max_tasks and CPU time have no limit (cgroup driver is none, as in rootless mode on cgroup"
+            f" v{info.get('CgroupVersion', 1)}); boot with cgroup v2 and delegation, or use a rootful engine"
+        )

@@ -16,6 +16,7 @@ Not covered: one container (`container.py`, `slot.py`), languages other than Pyt
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
@@ -28,6 +29,7 @@ from sandbox.image import connect, find_image, image_languages
 from sandbox.jobs import check_job
 from sandbox.languages import find_languages
 from sandbox.programs import ArtifactCache
+from sandbox.reaper import reap
 from sandbox.slot import Slot, Task
 from sandbox.turns import Gate, TurnQueue
 from sandbox.verdict import Job, JobError, SandboxUnavailable, Verdict
@@ -67,6 +69,7 @@ class SandboxPool:
         try:
             self._image_digest = find_image(image, self._engine, languages=languages, packages=packages)
             self.languages = image_languages(self._engine, self._image_digest)
+            sweep(self._engine)
         except SandboxUnavailable:
             self._engine.close()
             raise
@@ -204,3 +207,13 @@ async def as_async(jobs: Iterable[Job] | AsyncIterable[Job]) -> AsyncIterator[Jo
     else:
         for job in jobs:
             yield job
+
+
+def sweep(engine: Any) -> None:
+    """Nothing; containers of dead owners are gone, or `sandbox prune` will say why not."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    with contextlib.suppress(DockerException, RequestException):  # an engine that is down is said to be with the image
+        for _ in reap(engine):
+            pass

@@ -14,7 +14,9 @@ from typing import Any
 from sandbox.container import ChannelBroken, Container
 from sandbox.image import one_line
 from sandbox.languages import LANGUAGES
+from sandbox.outage import patiently
 from sandbox.programs import ArtifactCache, judge_job, wall_limit_s
+from sandbox.reaper import RENEW_AFTER_S
 from sandbox.turns import Gate, TurnQueue
 from sandbox.verdict import Job, SandboxUnavailable, TestResult, Trust, Verdict
 
@@ -23,8 +25,6 @@ SENT_AHEAD = 7
 """Jobs that may wait inside a container behind the one that runs."""
 ANSWER_SLACK_S = 60.0
 """How long after its wall limit a run may still be silent before its container is given up."""
-PATIENCE_S = 30.0
-"""How long an engine that worked before may be away, as when it is restarted."""
 
 
 class Task:
@@ -88,7 +88,6 @@ class Slot:
         self.rerun_timeouts = rerun_timeouts
         self.recycle_after = recycle_after
         self.container: Container | None = None
-        self.worked_before = False
 
     def serve(self) -> None:
         """Nothing; returns when the queue is closed, with no container left."""
@@ -256,24 +255,22 @@ class Slot:
                 return self.container
             except (DockerException, RequestException) as error:  # it died while idle: not an outage yet
                 raise ChannelBroken(one_line(error)) from error
-        deadline = time.monotonic() + (PATIENCE_S if self.worked_before else 0.0)
-        while True:
-            if self.closed.is_set():
-                raise SandboxUnavailable("pool: closed while the job ran")
-            try:
-                self.container = Container(self.engine, self.image_digest, memory_mb, self.runtime)
-                self.worked_before = True
-                return self.container
-            except (DockerException, RequestException) as error:
-                if time.monotonic() > deadline:
-                    raise SandboxUnavailable(
-                        f"engine: cannot start a container ({one_line(error)}); see `sandbox doctor`"
-                    ) from error
-                self.closed.wait(0.5)
+        try:
+            self.container = patiently(self.start_container(memory_mb), self.closed)
+            return self.container
+        except (DockerException, RequestException) as error:
+            raise SandboxUnavailable(
+                f"engine: cannot start a container ({one_line(error)}); see `sandbox doctor`"
+            ) from error
+
+    def start_container(self, memory_mb: int) -> Callable[[], Container]:
+        """A function that starts one."""
+        return lambda: Container(self.engine, self.image_digest, memory_mb, self.runtime)
 
     def is_worn_out(self) -> bool:
-        """Whether the container has served its runs."""
-        return self.container is not None and self.container.num_runs >= self.recycle_after
+        """Whether the container has served its runs, or its time."""
+        container = self.container
+        return container is not None and (container.num_runs >= self.recycle_after or container.age_s() > RENEW_AFTER_S)
 
     def abort(self) -> None:
         """Nothing; a run under way in another thread finds its channel broken."""

@@ -38,13 +38,15 @@ def test_verify_streams_between_stdin_and_stdout():
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("pool")
-def test_a_bad_line_is_named_and_finished_verdicts_are_kept(tmp_path):
-    (tmp_path / "in.jsonl").write_text('{"code": "1"}\n{"cod": "1"}\n')
+def test_verify_serves_the_lines_around_a_bad_one(tmp_path):
+    good, nul = b'{"id": "a", "code": "1"}', b'{"id": "n", "code": "a\\u0000b"}'
+    huge = json.dumps({"id": "h", "code": "#" * 10_000_000}).encode()
+    (tmp_path / "in.jsonl").write_bytes(b"\n".join([good, b"\xff", nul, b"[" * 10**6, huge, b"x" * (20 << 20), good]))
     done = sandbox("verify", tmp_path / "in.jsonl", tmp_path / "out.jsonl")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(f"sandbox: {tmp_path}/in.jsonl:2: unknown field 'cod'")
-    assert not (tmp_path / "out.jsonl").exists()
-    assert json.loads((tmp_path / "out.jsonl.partial").read_text())["status"] == "passed"
+    answers = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [one.get("status") for one in answers] == ["passed", None, "compile_error", None, None, None, "passed"]
+    assert [one["error"].split(":")[1] for one in answers if "error" in one] == ["2", "4", "5", "6"]
+    assert (done.returncode, done.stderr.splitlines()[-1].split(": ")[1][:23]) == (1, "4 of 7 lines refused; s")
 
 
 @pytest.mark.engine
@@ -88,6 +90,19 @@ def test_without_an_engine_every_command_says_so_in_one_line(args):
 def test_bad_usage_exits_with_2():
     assert sandbox("verify").returncode == 2
     assert sandbox("verify", "a", "b", "--workers", "0").returncode == 2
+
+
+def test_the_input_is_not_overwritten(tmp_path):
+    (tmp_path / "jobs.jsonl").write_text("{}")
+    done = sandbox("verify", tmp_path / "jobs.jsonl", tmp_path / "jobs.jsonl")
+    assert (done.returncode, (tmp_path / "jobs.jsonl").read_text()) == (1, "{}")
+
+
+@pytest.mark.parametrize("args", [("--language", "cobol"), ("--timeout", "nan"), ("--memory", "-1")])
+def test_a_job_that_cannot_be_is_refused_before_a_container_starts(args):
+    done = sandbox("run", __file__, *args, DOCKER_HOST="unix:///nonexistent.sock")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert args[0].strip("-") in done.stderr
 
 
 def test_a_missing_file_is_one_line():

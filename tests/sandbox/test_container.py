@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from sandbox.container import start_time, supervisor_version
+import pytest
+
+from sandbox.container import check_cgroups, supervisor_version
+from sandbox.verdict import SandboxUnavailable
 
 
-def test_no_process_has_no_start_time():
-    assert start_time(1)
-    assert start_time(2**22 + 1) == ""
+def test_an_engine_without_cgroups_is_named():
+    check_cgroups({"CgroupDriver": "systemd", "CgroupVersion": "2"})
+    with pytest.raises(SandboxUnavailable, match=r"memory, max_tasks and CPU time have no limit .*rootless"):
+        check_cgroups({"CgroupDriver": "none", "CgroupVersion": "1"})
 
 
 def test_the_supervisor_version_is_stable_within_a_process():

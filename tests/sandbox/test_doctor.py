@@ -1,38 +1,43 @@
-"""Which containers `prune` may take."""
+"""What `doctor` and `prune` say."""
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from sandbox.container import OWNER_LABEL, owner
-from sandbox.doctor import may_be_in_use, prune
-from sandbox.image import default_tag
+from sandbox import cli
+from sandbox.doctor import ATTACKS, describe_engine
+from sandbox.reaper import Removal
 
 
-def test_a_living_owner_is_in_use_and_a_dead_one_is_not():
-    host, pid, started = owner().split(":")
-    assert may_be_in_use(f"{host}:{pid}:{started}")
-    assert not may_be_in_use(f"{host}:{pid}:1")  # the pid was given to another process
-    assert not may_be_in_use(f"{host}:{2**22 + 1}:{started}")
-    assert not may_be_in_use("")
+@pytest.mark.parametrize(
+    ("found", "code", "says"),
+    [
+        ([], 0, "nothing to remove\n"),
+        ([Removal(name="a"), Removal(name="b")], 0, "a\nb\n"),
+        ([Removal(name="a", problem="busy")], 1, "a: cannot be removed (busy)\n"),
+    ],
+)
+def test_prune_says_what_went_and_what_did_not(found, code, says, capsys):
+    assert (cli.report_removals(found), capsys.readouterr().out) == (code, says)
 
 
-def test_an_owner_on_another_host_may_live():
-    assert may_be_in_use("elsewhere:1:1")
+def test_the_engine_is_described_by_what_limits_it():
+    docker = {"Version": "20.10.24", "Components": [{"Name": "Engine"}]}
+    info = {
+        "CgroupVersion": "2",
+        "CgroupDriver": "systemd",
+        "DefaultRuntime": "runc",
+        "NCPU": 8,
+        "KernelVersion": "6.1",
+    }
+    info["SecurityOptions"] = ["name=seccomp,profile=default", "name=rootless", "name=cgroupns"]
+    said = "Docker 20.10.24, cgroup v2 (systemd), runc, rootless, seccomp, Linux 6.1, 8 CPUs"
+    assert describe_engine(docker, info) == said
+    podman = {"Version": "4.3.1", "Components": [{"Name": "Podman Engine"}]}
+    assert describe_engine(podman, {}).startswith("Podman 4.3.1, cgroup v1 (unknown), unknown runtime, rootful")
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("pool")
-def test_prune_takes_what_a_dead_owner_left_and_nothing_else(engine):
-    labels = {"opencook": "1", OWNER_LABEL: f"{owner().split(':')[0]}:{2**22 + 1}:5"}
-    dead = engine.create_container(default_tag(), ["true"], labels=labels, name=f"opencook-test-dead-{os.getpid()}")
-    mine = engine.create_container(default_tag(), ["true"], labels={**labels, OWNER_LABEL: owner()})
-    try:
-        assert f"opencook-test-dead-{os.getpid()}" in list(prune())
-        left = [one["Id"] for one in engine.containers(all=True, filters={"label": "opencook"})]
-        assert dead["Id"] not in left
-        assert mine["Id"] in left
-    finally:
-        engine.remove_container(mine["Id"], force=True)
+@pytest.mark.parametrize("name", ATTACKS)
+def test_what_the_doctor_tries_fails(pool, name):
+    assert pool.run(ATTACKS[name]).status != "passed"

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.container import OWNER_LABEL
 from sandbox.pool import SandboxPool
+from sandbox.reaper import OWNER_LABEL
 from sandbox.verdict import Job, JobError, Limits, SandboxUnavailable
 
 pytestmark = pytest.mark.engine
