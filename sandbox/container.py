@@ -11,10 +11,12 @@ import functools
 import hashlib
 import json
 import os
+import select
 import socket
 import struct
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,15 @@ SUPERVISOR_MB = 64
 """Room for the supervisor and the fork server, above what the snippet may use."""
 WORK_DIR_OPTIONS = "rw,noexec,nosuid,nodev,size=64m,nr_inodes=4096,mode=755"
 SHARED_MEMORY_OPTIONS = "rw,noexec,nosuid,nodev,size=16m,nr_inodes=256,mode=755"
+BUILD_DIR_OPTIONS = "rw,exec,nosuid,nodev,size=512m,nr_inodes=16384,mode=755"
+"""For compilers and what they make; the only place where a program may lie, and never handed to Python."""
+REPORT_DIR_OPTIONS = "rw,noexec,nosuid,nodev,size=1m,nr_inodes=64,mode=711"
+FILE_SYSTEMS = {
+    "/tmp": WORK_DIR_OPTIONS,
+    "/dev/shm": SHARED_MEMORY_OPTIONS,
+    "/build": BUILD_DIR_OPTIONS,
+    "/run/opencook": REPORT_DIR_OPTIONS,
+}
 CAPABILITIES = {"CHOWN": 0, "SETGID": 6, "SETUID": 7}
 """Name -> bit. Killing and wiping happen under the snippet's own uid, so no more is needed."""
 ENVIRONMENT = {
@@ -40,26 +51,29 @@ ENVIRONMENT = {
     "TZ": "UTC",
     "USER": "sandbox",
 }
-INSIDE = ("cgroup", "judge", "leftovers", "walls", "proof", "runner", "supervisor")
+INSIDE = ("cgroup", "plain", "judge", "leftovers", "artifacts", "walls", "proof", "runner", "fork_server", "supervisor")
+"""The modules that live in the container, each after those it imports."""
 # Each module gets builtins of its own, which a candidate that replaces `len` or `isinstance` does not reach.
 BOOTSTRAP = """
 import builtins, sys, types
 sys.modules["sandbox"] = package = types.ModuleType("sandbox")
 package.__path__ = []
-names, sources = sys.argv[1::2], sys.argv[2::2]
-for name, source in zip(names, sources):
+end = sys.argv.index("--")
+for name, source in zip(sys.argv[1:end:2], sys.argv[2:end:2]):
     module = types.ModuleType("sandbox." + name)
     module.__dict__["__builtins__"] = dict(vars(builtins))
     sys.modules[module.__name__] = module
     setattr(package, name, module)
     exec(compile(source, name + ".py", "exec"), module.__dict__)
-sys.modules["sandbox.supervisor"].main()
+module, function, *numbers = sys.argv[end + 1 :]
+getattr(sys.modules["sandbox." + module], function)(*map(int, numbers))
 """
 HEADER = struct.Struct(">I")
 ENGINE_HEADER = struct.Struct(">BxxxI")
 STDERR = 2
 START_TIMEOUT_S = 60.0
 MAX_ANSWER_BYTES = 64 << 20
+CHUNK_BYTES = 1 << 18
 
 
 class ChannelBroken(Exception):
@@ -71,13 +85,13 @@ def supervisor_command() -> tuple[str, ...]:
     """What PID 1 runs: the sources of the modules that live inside, so that a change needs no new image."""
     folder = Path(__file__).parent
     sources = [part for name in INSIDE for part in (name, (folder / f"{name}.py").read_text(encoding="utf-8"))]
-    return ("python3", "-s", "-P", "-c", BOOTSTRAP, *sources)
+    return ("python3", "-s", "-P", "-c", BOOTSTRAP, *sources, "--", "supervisor", "main")
 
 
 @functools.cache
 def supervisor_version() -> str:
     """16 hex digits over everything of ours that runs inside; part of a verdict's identity."""
-    facts = json.dumps([supervisor_command(), ENVIRONMENT, WORK_DIR_OPTIONS, SHARED_MEMORY_OPTIONS, MAX_TASKS])
+    facts = json.dumps([supervisor_command(), ENVIRONMENT, FILE_SYSTEMS, MAX_TASKS])
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
@@ -97,13 +111,18 @@ def start_time(pid: int) -> str:
 class Container:
     """A running container whose supervisor has said that every limit is in force."""
 
-    def __init__(self, engine: Any, image: str, memory_mb: int) -> None:
+    def __init__(self, engine: Any, image: str, memory_mb: int, runtime: str | None = None) -> None:
         """Starts it. Raises `ChannelBroken` or the engine's own errors."""
         self.engine = engine
+        self.runtime = runtime
         self.memory_mb = memory_mb
         self.name = f"{LABEL}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self.unsent = bytearray()
+        self.stream = bytearray()
+        """Bytes of the engine's stream that are no whole frame of it yet."""
+        self.stdout = bytearray()
+        """What the supervisor said and nobody has taken."""
         self.stderr = b""
-        self.buffer = b""
         self.num_runs = 0
         self.sock: socket.socket | None = None
         host_config = self.host_config()
@@ -125,6 +144,7 @@ class Container:
             self.sock = getattr(raw, "_sock", raw)
             # Closed whole: where only the stream under it is, Python 3.13 complains once the response is collected.
             self.response = getattr(raw, "_response", raw)
+            self.sock.setblocking(False)
             engine.start(self.name)
             self.facts = self.receive(time.monotonic() + START_TIMEOUT_S)["ready"]
             check_limits(self.facts, host_config, CAPABILITIES.values(), ENVIRONMENT)
@@ -146,8 +166,9 @@ class Container:
             network_mode="none",
             pids_limit=MAX_TASKS,
             read_only=True,
+            runtime=self.runtime,
             security_opt=["no-new-privileges"],
-            tmpfs={"/tmp": WORK_DIR_OPTIONS, "/dev/shm": SHARED_MEMORY_OPTIONS},
+            tmpfs=FILE_SYSTEMS,
             ulimits=[
                 {"Name": "nofile", "Soft": 256, "Hard": 256},
                 {"Name": "core", "Soft": 0, "Hard": 0},
@@ -161,57 +182,85 @@ class Container:
             self.engine.update_container(self.name, mem_limit=memory, memswap_limit=memory)
             self.memory_mb = memory_mb
 
-    def exchange(self, request: bytes, timeout_s: float) -> dict[str, Any]:
-        """The supervisor's answer to one job. Raises `ChannelBroken`."""
-        assert self.sock is not None
-        deadline = time.monotonic() + timeout_s
-        try:
-            self.sock.settimeout(timeout_s)
-            self.sock.sendall(HEADER.pack(len(request)) + request)
-        except OSError as error:
-            raise self.broken(str(error)) from error
-        self.num_runs += 1
-        return self.receive(deadline)
+    def send(self, requests: Sequence[bytes]) -> None:
+        """Nothing; the requests are on their way, after those sent before. Each gets one answer, in this order."""
+        self.unsent += b"".join(HEADER.pack(len(request)) + request for request in requests)
+        self.num_runs += len(requests)
+        self.pump(None)
 
     def receive(self, deadline: float) -> dict[str, Any]:
-        """One message from the supervisor."""
-        (length,) = HEADER.unpack(self.read_stdout(HEADER.size, deadline))
-        if length > MAX_ANSWER_BYTES:
-            raise self.broken("garbage on the control stream")
-        payload = self.read_stdout(length, deadline)
+        """The next message from the supervisor. Raises `ChannelBroken`."""
+        while (payload := self.take_frame()) is None:
+            self.pump(deadline)
         try:
             message: dict[str, Any] = json.loads(payload)
         except ValueError as error:
             raise self.broken("garbage on the control stream") from error
         return message
 
-    def read_stdout(self, num_bytes: int, deadline: float) -> bytes:
-        """Exactly `num_bytes` of the supervisor's stdout; its stderr, which shares the stream, is kept aside."""
-        while len(self.buffer) < num_bytes:
-            kind, length = ENGINE_HEADER.unpack(self.read_raw(ENGINE_HEADER.size, deadline))
-            chunk = self.read_raw(length, deadline)
-            if kind == STDERR:
-                self.stderr = (self.stderr + chunk)[-4000:]
-            else:
-                self.buffer += chunk
-        taken, self.buffer = self.buffer[:num_bytes], self.buffer[num_bytes:]
-        return taken
+    def exchange(self, request: bytes, timeout_s: float) -> dict[str, Any]:
+        """The supervisor's answer to one request. Raises `ChannelBroken`."""
+        self.send([request])
+        return self.receive(time.monotonic() + timeout_s)
 
-    def read_raw(self, num_bytes: int, deadline: float) -> bytes:
-        """Exactly `num_bytes` of the attached stream."""
+    def take_frame(self) -> bytes | None:
+        """The first whole frame received, if there is one."""
+        stdout = self.stdout
+        if len(stdout) < HEADER.size:
+            return None
+        (length,) = HEADER.unpack_from(stdout)
+        if length > MAX_ANSWER_BYTES:
+            raise self.broken("garbage on the control stream")
+        end = HEADER.size + length
+        if len(stdout) < end:
+            return None
+        frame = bytes(stdout[HEADER.size : end])
+        del stdout[:end]
+        return frame
+
+    def pump(self, deadline: float | None) -> None:
+        """Nothing; bytes went out or came in. Waits for that until `deadline`, and not at all where it is `None`.
+
+        Both ways at once: a supervisor that waits for us to read must never meet a host that waits for it.
+        """
         assert self.sock is not None
-        parts = []
-        while num_bytes:
-            try:
-                self.sock.settimeout(max(0.001, deadline - time.monotonic()))
-                chunk = self.sock.recv(min(num_bytes, 1 << 20))
-            except OSError as error:
-                raise self.broken(str(error) or type(error).__name__) from error
-            if not chunk:
-                raise self.broken("the container ended")
-            parts.append(chunk)
-            num_bytes -= len(chunk)
-        return b"".join(parts)
+        wanted = select.POLLIN | (select.POLLOUT if self.unsent else 0)
+        poller = select.poll()
+        poller.register(self.sock, wanted)
+        left_ms = 0.0 if deadline is None else max(0.0, 1000 * (deadline - time.monotonic()))
+        try:
+            events = poller.poll(left_ms)
+            if not events and deadline is not None:
+                raise self.broken("timed out")
+            for _, event in events:
+                if event & select.POLLOUT:
+                    sent = self.sock.send(self.unsent[:CHUNK_BYTES])
+                    del self.unsent[:sent]
+                if event & ~select.POLLOUT:
+                    self.take_in()
+        except OSError as error:
+            raise self.broken(str(error) or type(error).__name__) from error
+
+    def take_in(self) -> None:
+        """Nothing; a chunk of the engine's stream was read and sorted: stdout is ours, stderr is kept for errors."""
+        assert self.sock is not None
+        chunk = self.sock.recv(CHUNK_BYTES)
+        if not chunk:
+            raise self.broken("the container ended")
+        self.stream += chunk
+        start = 0
+        while len(self.stream) - start >= ENGINE_HEADER.size:
+            kind, length = ENGINE_HEADER.unpack_from(self.stream, start)
+            end = start + ENGINE_HEADER.size + length
+            if len(self.stream) < end:
+                break
+            part = self.stream[start + ENGINE_HEADER.size : end]
+            if kind == STDERR:
+                self.stderr = (self.stderr + part)[-4000:]
+            else:
+                self.stdout += part
+            start = end
+        del self.stream[:start]
 
     def broken(self, reason: str) -> ChannelBroken:
         """The error, with the last line the supervisor left."""

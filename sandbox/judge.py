@@ -6,11 +6,16 @@ Standard library only; runs inside the container as part of the supervisor. What
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox import plain
+
+MAX_SHOWN_CHARS = 200
 Reports = list[tuple[str, bool, str]]
 
 
@@ -28,6 +33,8 @@ class Run:
     reports: Reports | None
     """`None` when the report pipe held anything but reports with the secret."""
     num_tests: int
+    calls: Sequence[dict[str, Any]] = ()
+    """The calls to be made after the tests, each with what it should give."""
 
 
 def read_reports(data: bytes, secret: str) -> Reports | None:
@@ -49,29 +56,68 @@ def read_reports(data: bytes, secret: str) -> Reports | None:
 
 def judge(run: Run) -> dict[str, Any]:
     """Status, exit code, signal, and the outcome of each test that ran."""
-    exited = os.WIFEXITED(run.wait_status)
     reports = run.reports or []
-    tests = [{"passed": flag, "error": text} for kind, flag, text in reports if kind in ("test", "memory")]
+    tests = outcomes(run, reports)
     return {
-        "status": decide(run, reports),
-        "exit_code": os.WEXITSTATUS(run.wait_status) if exited else None,
-        "signal": None if exited else os.WTERMSIG(run.wait_status),
+        "status": decide(run, reports, tests),
+        **how_it_ended(run.wait_status),
         "tests_run": len(tests),
         "tests_passed": sum(bool(test["passed"]) for test in tests),
         "test_results": tests,
     }
 
 
-def decide(run: Run, reports: Reports) -> str:
+def outcomes(run: Run, reports: Reports) -> list[dict[str, Any]]:
+    """The outcome of each test and then of each call, as far as they were reported; what a place is for, it is for."""
+    found: list[dict[str, Any]] = []
+    for kind, flag, text in reports:
+        if kind == "memory":
+            found.append({"passed": False, "error": text})
+        elif kind == "test" and len(found) < run.num_tests:
+            found.append({"passed": flag, "error": text})
+        elif kind in ("value", "error") and run.num_tests <= len(found) < run.num_tests + len(run.calls):
+            found.append(judge_call(run.calls[len(found) - run.num_tests], kind, flag, text))
+    return found
+
+
+def how_it_ended(wait_status: int) -> dict[str, Any]:
+    """Exit code and signal, one of them `None`."""
+    exited = os.WIFEXITED(wait_status)
+    return {
+        "exit_code": os.WEXITSTATUS(wait_status) if exited else None,
+        "signal": None if exited else os.WTERMSIG(wait_status),
+    }
+
+
+def judge_call(call: dict[str, Any], kind: str, flag: bool, text: str) -> dict[str, Any]:
+    """The outcome of one call, from what came out of the candidate's process."""
+    if not flag:
+        return {"passed": False, "error": text}
+    try:
+        found = json.loads(text)
+        if kind == "error":
+            passed = bool(call["raises"]) and call["raises"] in found["classes"]
+            return {"passed": passed, "error": "" if passed else str(found["text"])}
+        passed = not call["raises"] and plain.same(call["expected"], found)
+        wanted = f"an exception {call['raises']}" if call["raises"] else shown(call["expected"])
+        return {"passed": passed, "error": "" if passed else f"expected {wanted}, got {shown(found)}"}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:  # the candidate wrote the report itself
+        return {"passed": False, "error": f"a report that cannot be read ({type(error).__name__})"}
+
+
+def shown(value: Any) -> str:
+    """The value as JSON, cut to a line."""
+    text = json.dumps(value)
+    return text if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + " ..."
+
+
+def decide(run: Run, reports: Reports, tests: list[dict[str, Any]]) -> str:
     """The status word. Limits come first, then a spoilt report, then how the process ended, then the tests."""
     kinds = {kind: flag for kind, flag, _ in reports}
     ended_by = os.WTERMSIG(run.wait_status) if os.WIFSIGNALED(run.wait_status) else 0
-    if run.out_of_memory:
-        return "memory_exceeded"
-    if run.stopped == "output":
-        return "output_exceeded"
-    if run.stopped == "timeout" or run.cpu_s > run.timeout_s or ended_by == signal.SIGXCPU:
-        return "timeout"
+    limit = limit_met(run.wait_status, run.stopped, run.out_of_memory, run.cpu_s > run.timeout_s)
+    if limit:
+        return limit
     if run.reports is None:
         return "failed"
     if ended_by:
@@ -82,11 +128,33 @@ def decide(run: Run, reports: Reports) -> str:
         return "memory_exceeded"
     if "raised" in kinds or os.WEXITSTATUS(run.wait_status):
         return "crashed"
-    return "passed" if is_complete(run, reports, kinds) else "failed"
+    return "passed" if is_complete(run, kinds, tests) else "failed"
 
 
-def is_complete(run: Run, reports: Reports, kinds: dict[str, bool]) -> bool:
+def limit_met(wait_status: int, stopped: str, out_of_memory: bool, over_time: bool) -> str:
+    """The status of a run that met a limit, else empty."""
+    if out_of_memory:
+        return "memory_exceeded"
+    if stopped == "output":
+        return "output_exceeded"
+    ended_by = os.WTERMSIG(wait_status) if os.WIFSIGNALED(wait_status) else 0
+    if stopped == "timeout" or over_time or ended_by == signal.SIGXCPU:
+        return "timeout"
+    return ""
+
+
+def is_complete(run: Run, kinds: dict[str, bool], tests: list[dict[str, Any]]) -> bool:
     """Whether the record is positive and whole: each test passed, in number as given, and the end was reached."""
-    passed = [flag for kind, flag, _ in reports if kind == "test"]
-    at_end = kinds.get("finished", False) or (run.num_tests == 0 and kinds.get("exited", False))
-    return at_end and len(passed) == run.num_tests and all(passed)
+    wanted = run.num_tests + len(run.calls)
+    at_end = kinds.get("finished", False) or (wanted == 0 and kinds.get("exited", False))
+    return at_end and len(tests) == wanted and all(test["passed"] for test in tests)
+
+
+def judge_program(
+    *, wait_status: int, stopped: str, out_of_memory: bool, over_time: bool, report: bytes
+) -> dict[str, Any]:
+    """How a program that is not ours ended, and the lines of its report."""
+    limit = limit_met(wait_status, stopped, out_of_memory, over_time)
+    ended = how_it_ended(wait_status)
+    status = limit or ("passed" if ended["exit_code"] == 0 else "crashed")
+    return {"status": status, **ended, "report": report.decode("ascii", "replace").splitlines()}

@@ -12,8 +12,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 
 WORK_DIR = "/tmp"
+BUILD_DIR = "/build"
+"""Where compilers work and what they made is run: the one place that may hold programs. Python never has it."""
 WRITABLE = (WORK_DIR, "/dev/shm")
 KILLER_UID = 9999
 
@@ -30,40 +33,45 @@ def kill_all(uid: int) -> None:
             os.kill(-1, signal.SIGKILL)
         finally:
             os._exit(0)
-    wait(pid)
+    wait_for(pid)
 
 
-def wipe(uid: int) -> str:
+def wipe(uid: int, writable: tuple[str, ...] = WRITABLE) -> str:
     """Empty once the writable directories are empty, unmarked and ours again, else what is left."""
-    if reclaim():
-        for path in WRITABLE:
+    if reclaim(writable):
+        for path in writable:
             os.chown(path, uid, uid)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.setgroups([])
-                os.setresgid(uid, uid, uid)
-                os.setresuid(uid, uid, uid)
-                for path in WRITABLE:
-                    empty(path)
-            finally:
-                os._exit(0)
-        wait(pid)
-        if reclaim():
+        as_user(uid, lambda: [empty(path) for path in writable])
+        if reclaim(writable):
             return "files outlived their run"
     return "System V IPC objects outlived their run" if has_sysv_objects() else ""
 
 
-def reclaim() -> bool:
+def as_user(uid: int, work: Callable[[], object], *, wait: bool = True) -> None:
+    """Nothing; `work` was done (or is being done) by a process with the rights of `uid` and no others."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            work()
+        finally:
+            os._exit(0)
+    if wait:
+        wait_for(pid)
+
+
+def reclaim(writable: tuple[str, ...]) -> bool:
     """Whether anything is left in the writable directories, which are ours again, without marks a run could leave."""
-    for path in WRITABLE:
+    for path in writable:
         os.chown(path, 0, 0)
         os.chmod(path, 0o755)
         for name in os.listxattr(path):
             if name.startswith(("user.", "system.posix_acl")):  # the others are not the run's to set
                 os.removexattr(path, name)
         os.utime(path, (0, 0))
-    return any(os.listdir(path) for path in WRITABLE)
+    return any(os.listdir(path) for path in writable)
 
 
 def empty(root: str) -> None:
@@ -94,7 +102,7 @@ def has_sysv_objects() -> bool:
     return False
 
 
-def wait(pid: int) -> None:
+def wait_for(pid: int) -> None:
     """Nothing; the helper is gone. Its status is not needed (and not kept, see SIGCHLD): its effects are checked."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, 0)

@@ -2,52 +2,94 @@
 
     with SandboxPool(workers=2) as pool:
         verdict = pool.run(Job(code="def f(x): return x + 1", tests=("assert f(1) == 2",)))
+        verdicts = pool.run_all(jobs)                # a generator, in the order of the jobs
+        verdict = await pool.run_async(job)          # the same for asyncio
+        async for verdict in pool.stream(jobs): ...
 
-`run` blocks until a worker is free and may be called from any thread. A container is replaced after `recycle_after`
-runs and at once after trouble: a limit that was hit, a process or file that outlived its run, a broken channel.
+All of them may be called at once and from any thread: jobs wait in one queue, and each worker takes the next one when
+its container is free. While more jobs wait than there are workers, a few are sent ahead, since a stop at the engine
+costs more than a short run. A timeout is run once more with nothing of this pool beside it, and the second run decides.
+
+Not covered: one container (`container.py`, `slot.py`), languages other than Python (`programs.py`).
 """
 
 from __future__ import annotations
 
-import json
-import queue
+import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from concurrent.futures import Future
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
-from sandbox.container import ChannelBroken, Container, supervisor_version
-from sandbox.image import connect, find_image, one_line
+from sandbox.container import supervisor_version
+from sandbox.image import connect, find_image, image_languages
 from sandbox.jobs import check_job
 from sandbox.languages import find_languages
-from sandbox.verdict import Job, SandboxUnavailable, TestResult, Verdict
+from sandbox.programs import ArtifactCache
+from sandbox.slot import Slot, Task
+from sandbox.turns import Gate, TurnQueue
+from sandbox.verdict import Job, JobError, SandboxUnavailable, Verdict
 
-ATTEMPTS = 3
-LOOK_AHEAD = 8
-"""Jobs in flight or waiting for their turn, per worker, in `run_all`."""
-ANSWER_SLACK_S = 60.0
-"""How long after its wall limit a run may still be silent before its container is given up."""
+LOOK_AHEAD = 16
+"""Jobs in flight or waiting for their turn, per worker, in `run_all` and `stream`."""
+Rerun = Literal["all", "doubtful", "never"]
 
 
 class SandboxPool:
-    """Runs jobs in containers of `image`, at most `workers` at a time."""
+    """Runs jobs in containers of one image, at most `workers` at a time."""
 
-    def __init__(self, workers: int = 2, image: str | None = None, *, recycle_after: int = 500) -> None:
-        """Raises `SandboxUnavailable` where no engine or image answers; containers start with their first job."""
+    def __init__(
+        self,
+        workers: int = 2,
+        image: str | None = None,
+        *,
+        languages: Iterable[str] = ("python",),
+        packages: Iterable[str] = (),
+        fresh: bool = False,
+        runtime: str | None = None,
+        rerun_timeouts: Rerun = "all",
+        recycle_after: int = 500,
+    ) -> None:
+        """Containers start with their first job. Without `image`, the smallest that has `languages` and `packages`.
+
+        `fresh` gives each snippet a container of its own (some 300 ms more); `runtime` names another OCI runtime that
+        the engine knows, such as `runsc`. Of timeouts, `rerun_timeouts` runs `all` again alone, or the `doubtful` ones,
+        which a busy machine could have caused: those that the wall clock stopped, or that came while more was running
+        than there are processors. A container is replaced after `recycle_after` runs.
+
+        Raises:
+            SandboxUnavailable: no engine or image answers.
+        """
         self.workers = workers
         self._engine = connect(max_connections=2 * workers + 2)
         try:
-            self._image_digest = find_image(image, self._engine)
+            self._image_digest = find_image(image, self._engine, languages=languages, packages=packages)
+            self.languages = image_languages(self._engine, self._image_digest)
         except SandboxUnavailable:
             self._engine.close()
             raise
+        self._queue: TurnQueue[Task] = TurnQueue()
         self._closed = threading.Event()
-        self._slots = [Slot(self._engine, self._image_digest, recycle_after, self._closed) for _ in range(workers)]
-        self._idle: queue.LifoQueue[Slot | None] = queue.LifoQueue()  # the warmest worker first
-        for slot in self._slots:
-            self._idle.put(slot)
+        cache, gate = ArtifactCache(), Gate()
+        self._slots = [
+            Slot(
+                self._engine,
+                self._image_digest,
+                self._queue,
+                gate=gate,
+                cache=cache,
+                closed=self._closed,
+                sharers=workers,
+                runtime=runtime,
+                rerun_timeouts=rerun_timeouts,
+                recycle_after=1 if fresh else recycle_after,
+            )
+            for _ in range(workers)
+        ]
+        self._threads: list[threading.Thread] = []
+        self._starting = threading.Lock()
 
     @property
     def image_digest(self) -> str:
@@ -56,7 +98,7 @@ class SandboxPool:
 
     @property
     def supervisor_version(self) -> str:
-        """16 hex digits over the code that runs inside the container; part of a verdict's identity."""
+        """16 hex digits over the code that makes verdicts; part of a verdict's identity."""
         return supervisor_version()
 
     @property
@@ -64,23 +106,31 @@ class SandboxPool:
         """What the proof at the start of a container found, of one that is running; empty when there is none."""
         return next((slot.container.facts for slot in self._slots if slot.container), {})
 
-    def run(self, job: Job) -> Verdict:
-        """What happened. Raises `JobError` for a malformed job, `SandboxUnavailable` for an outage."""
+    def submit(self, job: Job) -> Future[Verdict]:
+        """The verdict to come. Raises `JobError` for a malformed job or a language that the image has not."""
         check_job(job)
         find_languages([job.language])
-        if self._closed.is_set() or (slot := self._idle.get()) is None:
-            self._idle.put(None)  # for the next one who waits
+        if job.language not in self.languages:
+            raise JobError(
+                f"language: {job.language} is not in this image, which has {', '.join(self.languages)}; build one with "
+                f"`sandbox build --languages {','.join([*self.languages, job.language])}`"
+            )
+        task = Task(job)
+        self._start()
+        if not self._queue.put(task):
             raise SandboxUnavailable("pool: closed; open a new one")
-        try:
-            answer = slot.run(job)
-        finally:
-            self._idle.put(slot)
-        results = tuple(TestResult(**result) for result in answer.pop("test_results"))
-        return Verdict(id=job.id, test_results=results, **answer)
+        return task.future
+
+    def run(self, job: Job) -> Verdict:
+        """What happened. Raises `JobError` for a malformed job, `SandboxUnavailable` for an outage."""
+        return self.submit(job).result()
+
+    async def run_async(self, job: Job) -> Verdict:
+        """`run` for asyncio."""
+        return await asyncio.wrap_future(self.submit(job))
 
     def run_all(self, jobs: Iterable[Job]) -> Iterator[Verdict]:
         """The verdicts in input order, as they come; takes only a few jobs ahead of the one it waits for."""
-        threads = ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox")
         pending: deque[Future[Verdict]] = deque()
         source = iter(jobs)
         ended: Exception | None = None
@@ -88,29 +138,54 @@ class SandboxPool:
             while pending or ended is None:
                 while ended is None and len(pending) < LOOK_AHEAD * self.workers:
                     try:
-                        pending.append(threads.submit(self.run, next(source)))
+                        pending.append(self.submit(next(source)))
                     except Exception as error:  # no more, or a bad job: what came before it is still delivered
                         ended = error
                 if pending:
                     yield pending.popleft().result()
         finally:
-            threads.shutdown(wait=False, cancel_futures=True)  # Ctrl-C: `close` ends the runs under way
+            for future in pending:  # the reader has gone; Ctrl-C: `close` ends the runs under way
+                future.cancel()
         if not isinstance(ended, StopIteration):
             raise ended
 
+    async def stream(self, jobs: Iterable[Job] | AsyncIterable[Job]) -> AsyncIterator[Verdict]:
+        """`run_all` for asyncio; the jobs may come from an asynchronous source."""
+        pending: deque[asyncio.Future[Verdict]] = deque()
+        try:
+            async for job in as_async(jobs):
+                pending.append(asyncio.wrap_future(self.submit(job)))
+                if len(pending) >= LOOK_AHEAD * self.workers:
+                    yield await pending.popleft()
+            while pending:
+                yield await pending.popleft()
+        finally:
+            for future in pending:
+                future.cancel()
+
     def close(self) -> None:
-        """Nothing; every container is gone. A run still under way ends in its thread with `SandboxUnavailable`."""
+        """Nothing; every container is gone. What was still to be run ends with `SandboxUnavailable`."""
         if self._closed.is_set():
             return
         self._closed.set()
+        for task in self._queue.close():
+            task.fail(SandboxUnavailable("pool: closed before the job's turn came"))
         for slot in self._slots:
             slot.abort()
-        for _ in self._slots:
-            idle = self._idle.get()
-            assert idle is not None
-            idle.close()
-        self._idle.put(None)
+        for thread in self._threads:
+            thread.join()
         self._engine.close()
+
+    def _start(self) -> None:
+        """Nothing; the workers are there, as many as there are slots."""
+        if self._threads:
+            return
+        with self._starting:
+            if not self._threads:
+                threads = [threading.Thread(target=slot.serve, name="sandbox", daemon=True) for slot in self._slots]
+                for thread in threads:
+                    thread.start()
+                self._threads = threads
 
     def __enter__(self) -> SandboxPool:
         return self
@@ -121,87 +196,11 @@ class SandboxPool:
         self.close()
 
 
-class Slot:
-    """One worker: a container, replaced when it must be."""
-
-    def __init__(self, engine: Any, image_digest: str, recycle_after: int, closed: threading.Event) -> None:
-        self.engine = engine
-        self.image_digest = image_digest
-        self.recycle_after = recycle_after
-        self.closed = closed
-        self.container: Container | None = None
-
-    def run(self, job: Job) -> dict[str, Any]:
-        """The supervisor's answer, from as many containers as it takes, but no more than `ATTEMPTS`."""
-        wall_s = wall_limit_s(job.limits.timeout_s)
-        request = encode(job, wall_s)
-        reason = ""
-        for _ in range(ATTEMPTS):
-            if self.closed.is_set():
-                raise SandboxUnavailable("pool: closed while the job ran")
-            finished = False
-            try:
-                answer = self.ready(job.limits.memory_mb).exchange(request, wall_s + ANSWER_SLACK_S)
-                finished = not answer.pop("trouble")
-                return answer
-            except ChannelBroken as error:
-                reason = str(error)
-            finally:  # whatever happened, Ctrl-C included: only a container that answered well is used again
-                if not finished or self.worn_out():
-                    self.close()
-        where = f"job {job.id}" if job.id else "job"
-        raise SandboxUnavailable(f"{where}: {ATTEMPTS} containers died under it, last: {reason}; see `sandbox doctor`")
-
-    def ready(self, memory_mb: int) -> Container:
-        """A container with this memory limit. Raises `SandboxUnavailable` when the engine gives none."""
-        from docker.errors import DockerException
-        from requests.exceptions import RequestException
-
-        try:
-            if self.container is None:
-                self.container = Container(self.engine, self.image_digest, memory_mb)
-            self.container.resize(memory_mb)
-            return self.container
-        except (DockerException, RequestException) as error:
-            if self.container is not None:  # it died while idle: that is one attempt, not an outage yet
-                raise ChannelBroken(str(error)) from error
-            raise SandboxUnavailable(
-                f"engine: cannot start a container ({one_line(error)}); see `sandbox doctor`"
-            ) from error
-
-    def worn_out(self) -> bool:
-        """Whether the container has served its runs."""
-        return self.container is not None and self.container.num_runs >= self.recycle_after
-
-    def abort(self) -> None:
-        """Nothing; a run under way in another thread finds its channel broken."""
-        if (container := self.container) is not None:
-            container.hang_up()
-
-    def close(self) -> None:
-        """Nothing; the container, if any, is gone."""
-        if self.container is not None:
-            container, self.container = self.container, None
-            container.remove()
-
-
-def wall_limit_s(timeout_s: float) -> float:
-    """The wall-clock backstop: generous, so that a busy machine turns no honest run into a timeout."""
-    return 4 * timeout_s + 2
-
-
-def encode(job: Job, wall_s: float) -> bytes:
-    """The job as the supervisor reads it."""
-    limits = job.limits
-    return json.dumps(
-        {
-            "code": job.code,
-            "tests": job.tests,
-            "stdin": job.stdin,
-            "files": dict(job.files),
-            "timeout_s": limits.timeout_s,
-            "wall_s": wall_s,
-            "memory_mb": limits.memory_mb,
-            "output_kb": limits.output_kb,
-        }
-    ).encode()
+async def as_async(jobs: Iterable[Job] | AsyncIterable[Job]) -> AsyncIterator[Job]:
+    """The jobs of either kind of source."""
+    if isinstance(jobs, AsyncIterable):
+        async for job in jobs:
+            yield job
+    else:
+        for job in jobs:
+            yield job

@@ -1,15 +1,14 @@
-"""The inside of one run: a fork server that has its imports done, and the child in which candidate code lives.
+"""The inside of one Python candidate: its code, then each test, in one `__main__`, every step reported over a pipe.
 
-The fork server never sees a job: it takes file descriptors from the supervisor and forks. The child drops to the run's
-own uid, takes its limits, reads the job from a memory file, runs the code and then each test in one `__main__`, and
-reports over a pipe. Each report line opens with the run's secret, so that a candidate that writes to every descriptor
-it finds can spoil its own report but cannot forge one. Standard library only; runs inside the container.
+Each report line opens with the run's secret, so that a candidate that writes to every descriptor it finds can spoil its
+own report but cannot forge one. What a call returns is sent out as plain data and judged elsewhere: the value expected
+is not in this process. Standard library only; runs inside the container.
 
-Not covered: a candidate that digs the secret out of this very process. Assertions that run inside the candidate's
-process are never proof against that, which is why `synth` re-runs survivors against corrupted tests.
+Not covered: a candidate that digs the secret out of this very process. Assertions that run beside the candidate are
+never proof against that, which is why `synth` re-runs survivors against corrupted tests; calls are.
 """
 
-# ruff: noqa: PTH103, PTH120, PTH123
+# ruff: noqa: PTH123
 
 from __future__ import annotations
 
@@ -18,38 +17,23 @@ import atexit
 import builtins
 import contextlib
 import gc
-import importlib
 import json
 import linecache
 import os
 import random
 import re
-import resource
-import socket
 import sys
 import threading
 import types
+from _thread import _count as count_threads
 from collections.abc import Callable, Sequence
 from os import _exit, getpid, write
 from sys import setprofile, settrace
 from typing import Any
 
-from sandbox import proof, walls
-
-PRELOAD = """
-    abc argparse array asyncio base64 bisect calendar cmath collections.abc concurrent.futures contextlib copy csv
-    dataclasses datetime decimal difflib doctest enum fnmatch fractions functools glob hashlib heapq html inspect io
-    itertools json logging math numbers operator os pathlib pickle pprint queue random re secrets shutil signal
-    statistics string struct subprocess tempfile textwrap time timeit tokenize traceback types typing unicodedata
-    unittest unittest.mock urllib.parse uuid warnings weakref zlib
-"""
-"""Imported once in the fork server; an `import unittest` that is not there costs a run 19 ms."""
+from sandbox import plain
 
 BUILTINS = dict(builtins.__dict__)
-MAX_FILE_BYTES = 64 << 20
-MAX_OPEN_FILES = 256
-MAX_PROCESSES = 96
-"""Per uid; below the container's own cap, so that a fork bomb leaves the supervisor room to act."""
 MAX_ERROR_CHARS = 400
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}")
 SPACES = re.compile(r"\s+")
@@ -57,84 +41,26 @@ SPACES = re.compile(r"\s+")
 Report = Callable[[str, bool, str], None]
 
 
-def serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """The limits and the descriptors of one run, in the child that is to run it; the fork server never returns."""
-    machine = walls.install_filter()
-    for name in PRELOAD.split():
-        importlib.import_module(name)
-    landlock = walls.make_landlock()
-    with open("/proc/self/statm") as file:
-        own_bytes = int(file.read().split()[0]) * resource.getpagesize()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
-        del sys.modules[name]  # here, once: a loop over `sys.modules` in the child writes to, so copies, 150 pages
-    gc.collect()
-    gc.freeze()  # keeps these objects on shared pages, and out of a candidate's `gc.get_objects()`
-    channel.send(json.dumps({"filter": machine, **proof.attempts(landlock)}).encode())  # and so: ready
-    while True:
-        message, fds, _, _ = socket.recv_fds(channel, 1 << 16, 5)
-        if not message:
-            _exit(0)
-        pid = os.fork()
-        if pid == 0:
-            channel.close()
-            return {**json.loads(message), "own_bytes": own_bytes, "landlock": landlock}, fds
-        for fd in fds:
-            os.close(fd)
-        _, status, usage = os.wait4(pid, 0)
-        channel.send(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]).encode())
-
-
-def run_child(spec: dict[str, Any], fds: list[int]) -> None:
+def run(job: dict[str, Any], report_fd: int) -> None:
     """Nothing: the process ends here, with the candidate's exit code."""
-    payload, report_fd = confine(spec, fds)
-    job = json.loads(payload)
-    os.chdir(spec["work_dir"])
     code = 1
     try:
-        write_files(job["files"])
-        code = run_job(job, reporter(report_fd, job.pop("secret")), spec["work_dir"])
-    except BaseException as error:  # the job's files did not fit, or the like
+        code = run_job(job, reporter(report_fd, job.pop("secret")), job["work_dir"])
+    except BaseException as error:  # not one that the candidate raised: those are dealt with
         show(error)
     finally:
         leave(code)
 
 
-def confine(spec: dict[str, Any], fds: list[int]) -> tuple[bytes, int]:
-    """The job's bytes and the descriptor of the report pipe, read by a process that now has no rights left."""
-    os.setsid()
-    job_fd, *standard, report_fd = fds
-    for target, fd in enumerate(standard):
-        os.dup2(fd, target)
-        os.close(fd)
+def run_spawned(payload_fd: int, report_fd: int) -> None:
+    """Nothing: `run` in a fresh interpreter, whose own modules are all there is."""
+    payload = os.pread(payload_fd, os.fstat(payload_fd).st_size, 0)
+    os.close(payload_fd)
     os.set_inheritable(report_fd, False)
-    with open(job_fd, "rb") as file:
-        payload = file.read()
-    with open("/proc/self/oom_score_adj", "w") as file:  # the snippet goes first, never the supervisor
-        file.write("1000")
-    cpu_s = int(spec["timeout_s"]) + 2
-    for name, soft, hard in (
-        (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),
-        (resource.RLIMIT_AS, *[spec["own_bytes"] + spec["memory_bytes"]] * 2),
-        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES, MAX_FILE_BYTES),
-        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES, MAX_OPEN_FILES),
-        (resource.RLIMIT_NPROC, MAX_PROCESSES, MAX_PROCESSES),
-        (resource.RLIMIT_MSGQUEUE, 0, 0),
-        (resource.RLIMIT_CORE, 0, 0),
-    ):
-        resource.setrlimit(name, (soft, hard))
-    spec["landlock"].enter()
-    os.setgroups([])
-    os.setresgid(spec["uid"], spec["uid"], spec["uid"])
-    os.setresuid(spec["uid"], spec["uid"], spec["uid"])
-    return payload, report_fd
-
-
-def write_files(files: dict[str, str]) -> None:
-    """Nothing; the job's files lie in the work directory, written with the candidate's own rights."""
-    for path, content in files.items():
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            file.write(content)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
+        del sys.modules[name]
+    gc.freeze()
+    run(json.loads(payload), report_fd)
 
 
 def reporter(fd: int, secret: str) -> Report:
@@ -169,7 +95,8 @@ def run_job(job: dict[str, Any], report: Report, work_dir: str) -> int:
         exec(program, namespace)
     except SystemExit as error:
         code = exit_code(error)
-        report("exited", not tests and at_last_statement(job["code"], error.__traceback__), "")
+        alone = not tests and not job["calls"]
+        report("exited", alone and at_last_statement(job["code"], error.__traceback__), "")
         return code
     except BaseException as error:
         show(error)
@@ -179,15 +106,22 @@ def run_job(job: dict[str, Any], report: Report, work_dir: str) -> int:
     setprofile(None)
     for test in tests:
         run_test(test, namespace, report)
+    for call in job["calls"]:
+        run_call(call, namespace, report)
     report("finished", True, "")
     return 0
 
 
-def run_test(test: types.CodeType | BaseException, namespace: dict[str, Any], report: Report) -> None:
-    """Nothing; one test ran and was reported."""
-    vars(builtins).update(BUILTINS)  # undoes a candidate's own `len`, `all`, `isinstance` ...
+def undo_hooks() -> None:
+    """Nothing; what a candidate did to `len`, `all`, `isinstance` ... or to tracing is undone."""
+    vars(builtins).update(BUILTINS)
     settrace(None)
     setprofile(None)
+
+
+def run_test(test: types.CodeType | BaseException, namespace: dict[str, Any], report: Report) -> None:
+    """Nothing; one test ran and was reported."""
+    undo_hooks()
     try:
         if isinstance(test, BaseException):
             raise test
@@ -198,6 +132,35 @@ def run_test(test: types.CodeType | BaseException, namespace: dict[str, Any], re
         report("test", False, describe(error))
     else:
         report("test", True, "")
+
+
+def run_call(call: dict[str, Any], namespace: dict[str, Any], report: Report) -> None:
+    """Nothing; one call was made and what came of it reported: a value, or an exception with the names of its classes.
+
+    The flag says whether it could be had; whether it is right is decided where the expected value is.
+    """
+    undo_hooks()
+    try:
+        value = find_function(namespace, call["entry_point"])(*call["args"], **call["kwargs"])
+        report("value", True, plain.encode(value))
+    except MemoryError as error:
+        report("memory", False, describe(error))
+    except plain.NotPlain as error:
+        report("value", False, f"{call['entry_point']} returned {error}")
+    except BaseException as error:
+        names = [base.__name__ for base in type.mro(type(error))]
+        report("error", True, json.dumps({"classes": names, "text": describe(error)}))
+
+
+def find_function(namespace: dict[str, Any], path: str) -> Any:
+    """What the code calls `path`; a class on the way is instantiated. Raises as Python would."""
+    name, *rest = path.split(".")
+    if name not in namespace:
+        raise NameError(f"name {name!r} is not defined")
+    found = namespace[name]
+    for attribute in rest:
+        found = getattr(found() if isinstance(found, type) else found, attribute)
+    return found
 
 
 def fresh_main(code: str, work_dir: str) -> dict[str, Any]:
@@ -261,7 +224,7 @@ def show(error: BaseException) -> None:
 def leave(code: int) -> None:
     """Nothing: ends the process as the interpreter would, so threads are waited for and exit handlers run."""
     steps: Sequence[Callable[[], object]] = (
-        threading._shutdown,  # type: ignore[attr-defined]
+        *((threading._shutdown,) if count_threads() else ()),  # type: ignore[attr-defined]
         atexit._run_exitfuncs,
         sys.stdout.flush,
         sys.stderr.flush,

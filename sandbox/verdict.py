@@ -20,6 +20,9 @@ from typing import Any, Literal, get_args
 
 Status = Literal["passed", "failed", "crashed", "compile_error", "timeout", "memory_exceeded", "output_exceeded"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+Mode = Literal["fork", "spawn"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+Trust = Literal["none", "in_process", "outside"]
 
 
 class SandboxError(Exception):
@@ -47,6 +50,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A test whose expected value never enters the candidate's process: call, take the result out, compare outside."""
+
+    entry_point: str
+    """A name the code defines, or a dotted path; a class on the way is instantiated, as in `Solution.two_sum`."""
+    args: tuple[Any, ...] = ()
+    """Plain JSON data."""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    expected: Any = None
+    """Plain JSON data: a tuple is a list, a set is `{"$set": [...]}`; what else there is, `plain.py` says."""
+    raises: str = ""
+    """The class name of the exception expected in place of a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One program to run, with its tests."""
 
@@ -54,7 +72,11 @@ class Job:
     id: str = ""
     language: str = "python"
     tests: tuple[str, ...] = ()
-    """Each item is one test, run in order after `code` in the same namespace and reported separately."""
+    """Each item is one test, run in order after `code` and reported separately; in Python, in the same namespace."""
+    calls: tuple[Call, ...] = ()
+    """Python only: tests that are judged outside, run after `tests`."""
+    mode: Mode = "fork"
+    """Python only: `fork` an interpreter that has its imports done, or `spawn` a fresh one (some 15 ms more)."""
     stdin: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     """Relative path -> content, written to the work directory before the run."""
@@ -94,6 +116,12 @@ class Verdict:
     tests_run: int = 0
     tests_passed: int = 0
     test_results: tuple[TestResult, ...] = ()
+    """Of `tests`, then of `calls`."""
+    trust: Trust = "none"
+    """Where the tests were judged: `in_process`, by assertions beside the candidate, which it could tamper with; or
+    `outside`, where expected values never were in its reach."""
+    num_timeouts: int = 0
+    """How often the job met its time limit: a timeout is run once more, alone, and the second run decides."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict, ready for `json.dumps`."""

