@@ -8,11 +8,11 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from sandbox.console import DONE, FAILED, exit_code
 from sandbox.jobs import check_job
-from sandbox.verdict import Job, JobError, Limits, SandboxError
+from sandbox.verdict import Job, JobError, Limits, Rerun, SandboxError
 
 if TYPE_CHECKING:
     from sandbox.pool import SandboxPool
@@ -73,8 +73,10 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("input", metavar="IN.jsonl", help="jobs, or - for stdin")
     verify.add_argument("output", metavar="OUT.jsonl", help="verdicts, or - for stdout")
     verify.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="containers (%(default)s)")
-    verify.add_argument("--languages", type=names, metavar="A,B", help="those of the image (default: python)")
-    verify.add_argument("--rerun-timeouts", action=argparse.BooleanOptionalAction, help="each timeout once more, alone")
+    verify.add_argument("--languages", type=names, metavar="A,B", help="(default: the image with most of them)")
+    verify.add_argument(
+        "--rerun-timeouts", choices=get_args(Rerun), default="all", help="once more, alone: which ones (%(default)s)"
+    )
     verify.set_defaults(command=verify_command)
 
     doctor = commands.add_parser("doctor", help="check engine, image, limits, and real runs")
@@ -116,6 +118,7 @@ def run_command(args: argparse.Namespace) -> int:
     limits = Limits(timeout_s=args.timeout, memory_mb=args.memory)
     job = Job(code=code, tests=tests, language=language, limits=limits)
     check_job(job)
+    args.languages = (language,)
     with open_pool(args) as pool:
         verdict = pool.run(job)
     if args.json:
@@ -151,10 +154,16 @@ def verify_command(args: argparse.Namespace) -> int:
 
 
 def open_pool(args: argparse.Namespace) -> SandboxPool:
-    """A pool as `--workers`, `--image`, `--languages`, `--fresh`, `--runtime` and `--rerun-timeouts` say."""
+    """A pool as the flags say; with neither image nor languages, in the image with most of them."""
+    from contextlib import closing
+
+    from sandbox.image import best_image, connect
     from sandbox.pool import SandboxPool
 
     wanted = {name: getattr(args, name, None) for name in POOL_OPTIONS}
+    if wanted["image"] is None and wanted["languages"] is None:  # which languages will come is not known yet
+        with closing(connect()) as engine:
+            wanted["image"] = best_image(engine)
     return SandboxPool(**{name: value for name, value in wanted.items() if value is not None})
 
 

@@ -53,9 +53,7 @@ ENVIRONMENT = {
     "TZ": "UTC",
     "USER": "sandbox",
 }
-INSIDE = (
-    *("cgroup", "plain", "judge", "leftovers", "artifacts", "walls", "proof", "runner", "fork_server", "supervisor"),
-)
+INSIDE = ("cgroup", "plain", "judge", "leftovers", "artifacts", "walls", "proof", "runner", "fork_server", "supervisor")
 """The modules that live in the container, each after those it imports."""
 # Each module gets builtins of its own, which a candidate that replaces `len` or `isinstance` does not reach.
 BOOTSTRAP = """

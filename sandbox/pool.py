@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from sandbox.container import supervisor_version
 from sandbox.image import connect, find_image, image_languages
@@ -32,11 +32,10 @@ from sandbox.programs import ArtifactCache
 from sandbox.reaper import reap
 from sandbox.slot import Slot, Task
 from sandbox.turns import Gate, TurnQueue
-from sandbox.verdict import Job, JobError, SandboxUnavailable, Verdict
+from sandbox.verdict import Job, JobError, Rerun, SandboxUnavailable, Verdict
 
 LOOK_AHEAD = 16
 """Jobs in flight or waiting for their turn, per worker, in `run_all` and `stream`."""
-Rerun = Literal["all", "doubtful", "never"]
 
 
 class SandboxPool:
@@ -104,6 +103,11 @@ class SandboxPool:
         """16 hex digits over the code that makes verdicts; part of a verdict's identity."""
         return supervisor_version()
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the proof at the start of a container found, of one that is running; empty when there is none."""
+        return next((slot.container.facts for slot in self._slots if slot.container), {})
+
     def submit(self, job: Job) -> Future[Verdict]:
         """The verdict to come. Raises `JobError` for a malformed job or a language that the image has not."""
         check_job(job)
@@ -118,11 +122,6 @@ class SandboxPool:
         if not self._queue.put(task):
             raise SandboxUnavailable("pool: closed; open a new one")
         return task.future
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the proof at the start of a container found, of one that is running; empty when there is none."""
-        return next((slot.container.facts for slot in self._slots if slot.container), {})
 
     def run(self, job: Job) -> Verdict:
         """What happened. Raises `JobError` for a malformed job, `SandboxUnavailable` for an outage."""

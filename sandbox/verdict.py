@@ -23,6 +23,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 Mode = Literal["fork", "spawn"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 Trust = Literal["none", "in_process", "outside"]
+Rerun = Literal["all", "doubtful", "never"]
 
 
 class SandboxError(Exception):

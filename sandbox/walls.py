@@ -28,7 +28,7 @@ import os
 import struct
 from dataclasses import dataclass
 
-from sandbox.leftovers import WRITABLE
+from sandbox.leftovers import BUILD_DIR, WRITABLE
 
 NUMBERS: dict[str, tuple[int, int]] = {
     # other processes
@@ -257,7 +257,7 @@ def make_landlock() -> Landlock:
     changes = CHANGES | (TRUNCATE if abi >= 3 else 0)
     attributes = ctypes.create_string_buffer(struct.pack("=QQQ", changes, 0, SCOPES if abi >= 6 else 0), 24)
     ruleset = syscall(LANDLOCK_CREATE, ctypes.addressof(attributes), 24, 0)
-    for path in WRITABLE:
+    for path in (*WRITABLE, BUILD_DIR):
         allow_beneath(ruleset, path, changes & ~DEVICE_NODES)
     for path in WRITE_ONLY:
         allow_beneath(ruleset, path, WRITE_FILE)
