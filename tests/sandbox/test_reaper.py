@@ -85,7 +85,8 @@ def make(engine: Any, pool: SandboxPool) -> Iterator[Make]:
         name = f"opencook-test-{secrets.token_hex(6)}"
         command = ["sleep", "99"] if state == "running" else ["true"]
         own = {LABEL: "1", OWNER_LABEL: owner_label, EXPIRES_LABEL: expires}
-        limits = [{"Name": "nproc", "Soft": 4096, "Hard": 4096}]  # Podman's own may be more than it may give
+        # Podman's own limits may be more than it may give.
+        limits = [{"Name": name, "Soft": 4096, "Hard": 4096} for name in ("nproc", "nofile")]
         host_config = engine.create_host_config(network_mode="none", ulimits=limits)
         engine.create_container(default_tag(), command, name=name, labels=own, host_config=host_config)
         made.append(name)
