@@ -156,6 +156,8 @@ class Slot:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
+        if self.worn_out():  # by age, while it was idle
+            self.close()
         try:
             if self.container is None:
                 self.container = patiently(
