@@ -22,6 +22,8 @@ import signal
 import socket
 import sys
 import threading
+from collections import deque
+from collections.abc import Iterator
 from os import _exit
 from typing import Any
 
@@ -55,12 +57,17 @@ def start() -> socket.socket:
         theirs.close()
         return ours
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    keep = theirs.fileno()
+    channel = theirs
+    keep = channel.fileno()
     os.closerange(3, keep)
     os.closerange(keep + 1, 256)
     os.dup2(0, 2)
-    run_child(*serve(theirs))
-    raise AssertionError("unreachable")
+    del ours, theirs, keep
+    try:
+        deque(begin(*serve(channel)), 0)
+        runner.leave(0)
+    except BaseException as error:
+        runner.end(error)
 
 
 def serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
@@ -73,6 +80,7 @@ def serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
         own_bytes = int(file.read().split()[0]) * resource.getpagesize()
     for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
         del sys.modules[name]  # here, once: a loop over `sys.modules` in the child writes to, so copies, 150 pages
+    runner.retire_hooks()
     gc.collect()
     gc.freeze()  # keeps these objects on shared pages, and out of a candidate's `gc.get_objects()`
     channel.send(json.dumps({"filter": machine, **proof.attempts(landlock)}).encode())  # and so: ready
@@ -92,11 +100,11 @@ def serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
         channel.send(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]).encode())
 
 
-def run_child(spec: dict[str, Any], fds: list[int]) -> None:
-    """Nothing: the process ends here, with the candidate's exit code, or becomes another program."""
+def begin(spec: dict[str, Any], fds: list[int]) -> Iterator[Any]:
+    """The steps of a Python candidate, as of `runner.prepare`; another program begins here and does not come back."""
     threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
     payload_fd, report_fd = confine(spec, fds)
-    job = json.loads(read_all(payload_fd))
+    job = runner.read_payload(os.dup(payload_fd))
     try:
         os.chdir(job["work_dir"])
         for folder in job.get("folders", ()):
@@ -109,12 +117,11 @@ def run_child(spec: dict[str, Any], fds: list[int]) -> None:
         os.close(report_fd)
         become(job["argv"], job["environment"])
     if job["kind"] == "spawn":
-        os.lseek(payload_fd, 0, os.SEEK_SET)
         os.set_inheritable(payload_fd, True)
         os.set_inheritable(report_fd, True)
         become([*job.pop("interpreter"), str(payload_fd), str(report_fd)], dict(os.environ))
     os.close(payload_fd)
-    runner.run(job, report_fd)
+    return runner.prepare(job, report_fd)
 
 
 def confine(spec: dict[str, Any], fds: list[int]) -> tuple[int, int]:
@@ -144,11 +151,6 @@ def confine(spec: dict[str, Any], fds: list[int]) -> tuple[int, int]:
     os.setresgid(spec["uid"], spec["uid"], spec["uid"])
     os.setresuid(spec["uid"], spec["uid"], spec["uid"])
     return job_fd, report_fd
-
-
-def read_all(fd: int) -> bytes:
-    """The whole content of a memory file."""
-    return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
 def write_files(files: dict[str, str]) -> None:

@@ -237,4 +237,4 @@ def request_of(
 
 def wall_limit_s(timeout_s: float) -> float:
     """The wall-clock backstop: generous, so that a busy machine turns no honest run into a timeout."""
-    return 4 * timeout_s + 2
+    return 4 * timeout_s + 5

@@ -1,11 +1,13 @@
 """The inside of one Python candidate: its code, then each test, in one `__main__`, every step reported over a pipe.
 
 Each report line opens with the run's secret, so that a candidate that writes to every descriptor it finds can spoil its
-own report but cannot forge one. What a call returns is sent out as plain data and judged elsewhere: the value expected
-is not in this process. Standard library only; runs inside the container.
+own report but cannot forge one; the secret is kept off every frame and out of every list of objects. What a call
+returns is sent out as plain data and judged elsewhere: the value expected is not in this process. Standard library
+only; runs inside the container.
 
-Not covered: a candidate that digs the secret out of this very process. Assertions that run beside the candidate are
-never proof against that, which is why `synth` re-runs survivors against corrupted tests; calls are.
+Not covered: a candidate that digs through its own memory, or reads an expected value out of the very assertion that
+calls it. Assertions that run beside the candidate are never proof against that, which is why `synth` re-runs survivors
+against corrupted tests; calls are.
 """
 
 from __future__ import annotations
@@ -24,10 +26,13 @@ import sys
 import threading
 import types
 from _thread import _count as count_threads
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import repeat
+from operator import add
 from os import _exit, getpid, write
-from sys import setprofile, settrace
-from typing import Any
+from typing import Any, NoReturn
 
 from sandbox import plain
 
@@ -36,118 +41,155 @@ MAX_ERROR_CHARS = 400
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}")
 SPACES = re.compile(r"\s+")
 
-Report = Callable[[str, bool, str], None]
+Report = tuple[str, bool, str]
+Step = tuple[str, Any, str, dict[str, Any]]
+ENDING: list[int] = []
+"""The exit code, once the end is decided: the next step is to leave. Nothing but an end can be forged with it."""
 
 
-def run(job: dict[str, Any], report_fd: int) -> None:
-    """Nothing: the process ends here, with the candidate's exit code."""
-    code = 1
-    try:
-        code = run_job(job, reporter(report_fd, job.pop("secret")), job["work_dir"])
-    except BaseException as error:  # not one that the candidate raised: those are dealt with
-        show(error)
-    finally:
-        leave(code)
+def end(error: BaseException) -> NoReturn:
+    """Nothing: the process ends here, for a reason that is no step's own."""
+    if isinstance(error, OSError):  # the candidate closed the pipe: it has no report, so it cannot pass
+        leave(0)
+    show(error)
+    leave(1)
+
+
+def prepare(job: dict[str, Any], report_fd: int) -> Iterator[Any]:
+    """An iterator that takes the candidate through its steps, sends a report of each, and ends the process.
+
+    It is made of C objects alone, and to be used up by `deque(prepare(...), 0)`, not by a loop or a function that has
+    a name for it: while the candidate runs it is then in no frame's variables, and frozen out of what the garbage
+    collector lists, so a walk over frames or objects finds neither the secret nor a function that knows it.
+    """
+    lines = map(partial(take, getpid()), steps_of(job))
+    return map(write, repeat(report_fd), map(add, repeat(job.pop("secret").encode()), lines))
+
+
+def retire_hooks() -> None:
+    """Nothing; the interpreter has no trace and profile functions any more, and what is frozen stays so.
+
+    A trace function may move any frame to another line and change its variables, ours too, and so make a failed test a
+    passed one. A stand-in alone would be undone by whoever finds the original, so no dict keeps a reference to it.
+    """
+    for module, name, stand_in in ((sys, "settrace", refuse), (sys, "setprofile", refuse), (gc, "unfreeze", int)):
+        original = getattr(module, name)
+        for holder in gc.get_referrers(original):
+            if type(holder) is dict and holder.get(name) is original:
+                holder[name] = stand_in
+
+
+def refuse(function: object) -> None:
+    """Nothing, for `None`. Raises `RuntimeError` for a function."""
+    if function is not None:
+        raise RuntimeError("trace and profile functions are off in this sandbox")
 
 
 def run_spawned(payload_fd: int, report_fd: int) -> None:
     """Nothing: `run` in a fresh interpreter, whose own modules are all there is."""
-    payload = os.pread(payload_fd, os.fstat(payload_fd).st_size, 0)
-    os.close(payload_fd)
     os.set_inheritable(report_fd, False)
     for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
         del sys.modules[name]
-    gc.freeze()
-    run(json.loads(payload), report_fd)
+    retire_hooks()
+    try:
+        deque(prepare(read_payload(payload_fd), report_fd), 0)
+        leave(0)
+    except BaseException as error:
+        end(error)
 
 
-def reporter(fd: int, secret: str) -> Report:
-    """A function that writes one report line: secret, kind, flag, text in hex (so that no text can break a line).
-
-    It is mute in a process that the candidate forked off, which would go on to report on the same tests.
-    """
-    pid = getpid()
-
-    def report(kind: str, flag: bool, text: str) -> None:
-        if getpid() != pid:
-            return
-        line = f"{secret} {kind} {flag:d} {text.encode('utf-8', 'backslashreplace').hex()}.\n"
-        with contextlib.suppress(OSError):  # the candidate closed the pipe: it has no report, so it cannot pass
-            write(fd, line.encode())
-
-    return report
+def read_payload(fd: int) -> dict[str, Any]:
+    """The job in a memory file, which is closed."""
+    payload = os.pread(fd, os.fstat(fd).st_size, 0)
+    os.close(fd)
+    job: dict[str, Any] = json.loads(payload)
+    return job
 
 
-def run_job(job: dict[str, Any], report: Report, work_dir: str) -> int:
-    """The exit code of code and tests, every step reported."""
+def steps_of(job: dict[str, Any]) -> list[Step]:
+    """What is to be done, in order; all of it compiled before candidate code can touch the compiler."""
     random.seed(0)  # the same program gives the same verdict
-    namespace = fresh_main(job["code"], work_dir)
-    try:
-        program = compile(job["code"], "main.py", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError) as error:
-        show(error)
-        report("uncompiled", False, describe(error))
-        return 1
-    tests = [compile_test(test, number) for number, test in enumerate(job["tests"], 1)]
-    try:
-        exec(program, namespace)
-    except SystemExit as error:
-        code = exit_code(error)
-        alone = not tests and not job["calls"]
-        report("exited", alone and at_last_statement(job["code"], error.__traceback__), "")
-        return code
-    except BaseException as error:
-        show(error)
-        report("raised", isinstance(error, MemoryError), describe(error))
-        return 1
-    settrace(None)
-    setprofile(None)
-    for test in tests:
-        run_test(test, namespace, report)
-    for call in job["calls"]:
-        run_call(call, namespace, report)
-    report("finished", True, "")
-    return 0
+    namespace = fresh_main(job["code"], job["work_dir"])
+    num_checks = len(job["tests"]) + len(job["calls"])
+    return [
+        ("code", compiled(job["code"], "main.py"), job["code"] if not num_checks else "", namespace),
+        *(("test", compiled(test, f"test_{n}.py"), "", namespace) for n, test in enumerate(job["tests"], 1)),
+        *(("call", one, "", namespace) for one in job["calls"]),
+        ("end", None, "", namespace),
+    ]
 
 
-def undo_hooks() -> None:
-    """Nothing; what a candidate did to `len`, `all`, `isinstance` ... or to tracing is undone."""
-    vars(builtins).update(BUILTINS)
-    settrace(None)
-    setprofile(None)
+def take(pid: int, step: Step) -> bytes:
+    """The report of one step, without the secret: ` kind flag text.`, text in hex so that none can break a line.
 
-
-def run_test(test: types.CodeType | BaseException, namespace: dict[str, Any], report: Report) -> None:
-    """Nothing; one test ran and was reported."""
-    undo_hooks()
-    try:
-        if isinstance(test, BaseException):
-            raise test
-        exec(test, namespace)
-    except MemoryError as error:
-        report("memory", False, describe(error))
-    except BaseException as error:
-        report("test", False, describe(error))
+    A process that the candidate forked off ends here in silence: it would go on to report on the same tests.
+    """
+    if getpid() != pid or ENDING:
+        leave(ENDING[0] if ENDING else 0)
+    kind, work, source, namespace = step
+    if kind == "code":
+        gc.freeze()
+        kind, flag, text = run_code(work, source, namespace)
+    elif kind == "test":
+        kind, flag, text = run_test(work, namespace)
+    elif kind == "call":
+        kind, flag, text = run_call(work, namespace)
     else:
-        report("test", True, "")
+        ENDING.append(0)
+        kind, flag, text = "finished", True, ""
+    if getpid() != pid:
+        leave(0)
+    return f" {kind} {flag:d} {text.encode('utf-8', 'backslashreplace').hex()}.\n".encode()
 
 
-def run_call(call: dict[str, Any], namespace: dict[str, Any], report: Report) -> None:
-    """Nothing; one call was made and what came of it reported: a value, or an exception with the names of its classes.
+def run_code(work: types.CodeType | BaseException, source: str, namespace: dict[str, Any]) -> Report:
+    """What came of the code itself. `source` is given where nothing else is to be checked."""
+    try:
+        if isinstance(work, BaseException):
+            show(work)
+            ENDING.append(1)
+            return "uncompiled", False, describe(work)
+        exec(work, namespace)
+    except SystemExit as error:
+        ENDING.append(exit_code(error))
+        return "exited", bool(source) and at_last_statement(source, error.__traceback__), ""
+    except BaseException as error:
+        show(error)
+        ENDING.append(1)
+        return "raised", isinstance(error, MemoryError), describe(error)
+    return "loaded", True, ""
+
+
+def run_test(work: types.CodeType | BaseException, namespace: dict[str, Any]) -> Report:
+    """What came of one test."""
+    vars(builtins).update(BUILTINS)  # undoes a candidate's own `len`, `all`, `isinstance` ...
+    try:
+        if isinstance(work, BaseException):
+            raise work
+        exec(work, namespace)
+    except MemoryError as error:
+        return "memory", False, describe(error)
+    except BaseException as error:
+        return "test", False, describe(error)
+    return "test", True, ""
+
+
+def run_call(work: dict[str, Any], namespace: dict[str, Any]) -> Report:
+    """What came of one call: a value, or an exception with the names of its classes.
 
     The flag says whether it could be had; whether it is right is decided where the expected value is.
     """
-    undo_hooks()
+    vars(builtins).update(BUILTINS)
     try:
-        value = find_function(namespace, call["entry_point"])(*call["args"], **call["kwargs"])
-        report("value", True, plain.encode(value))
+        value = find_function(namespace, work["entry_point"])(*work["args"], **work["kwargs"])
+        return "value", True, plain.encode(value)
     except MemoryError as error:
-        report("memory", False, describe(error))
+        return "memory", False, describe(error)
     except plain.NotPlain as error:
-        report("value", False, f"{call['entry_point']} returned {error}")
+        return "value", False, f"{work['entry_point']} returned {error}"
     except BaseException as error:
         names = [base.__name__ for base in type.mro(type(error))]
-        report("error", True, json.dumps({"classes": names, "text": describe(error)}))
+        return "error", True, json.dumps({"classes": names, "text": describe(error)})
 
 
 def find_function(namespace: dict[str, Any], path: str) -> Any:
@@ -172,10 +214,10 @@ def fresh_main(code: str, work_dir: str) -> dict[str, Any]:
     return module.__dict__
 
 
-def compile_test(test: str, number: int) -> types.CodeType | BaseException:
-    """The compiled test, or why it does not compile; done before candidate code can touch the compiler."""
+def compiled(text: str, name: str) -> types.CodeType | BaseException:
+    """The compiled text, or why it does not compile."""
     try:
-        return compile(test, f"test_{number}.py", "exec", dont_inherit=True)
+        return compile(text, name, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         return error
 
@@ -219,7 +261,7 @@ def show(error: BaseException) -> None:
         sys.excepthook(type(error), error, error.__traceback__)
 
 
-def leave(code: int) -> None:
+def leave(code: int) -> NoReturn:
     """Nothing: ends the process as the interpreter would, so threads are waited for and exit handlers run."""
     steps: Sequence[Callable[[], object]] = (
         *((threading._shutdown,) if count_threads() else ()),  # type: ignore[attr-defined]

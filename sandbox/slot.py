@@ -249,6 +249,8 @@ class Slot:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
+        if self.is_worn_out():  # by age, while it was idle
+            self.close()
         if self.container is not None:
             try:
                 self.container.resize(memory_mb)

@@ -245,6 +245,8 @@ class Supervisor:
         duration_s = time.monotonic() - started
         # Both, whatever the first says: what the run wrote before a survivor was killed is still in the pipes.
         trouble = next(filter(None, [self.settle(uid), drain_all(drains)]), "")
+        if not stopped and (drains[0].overflowed or drains[1].overflowed):
+            stopped = "output"
         after = self.cgroup.read()
         return Ended(
             drains=drains,

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sandbox.pool import SandboxPool
-from sandbox.reaper import OWNER_LABEL
+from sandbox.reaper import OWNER_LABEL, RENEW_AFTER_S
 from sandbox.verdict import Job, JobError, Limits, SandboxUnavailable
 
 pytestmark = pytest.mark.engine
@@ -142,6 +142,16 @@ def test_a_container_is_replaced_after_its_runs():
             pool.run(HONEST)
             seen.add(pool._slots[0].container and pool._slots[0].container.name)
         assert len(seen - {None}) == 2
+
+
+def test_a_container_that_grew_old_while_idle_is_replaced_before_it_expires():
+    with SandboxPool(workers=1) as pool:
+        pool.run(HONEST)
+        old = pool._slots[0].container
+        assert old is not None
+        old.created -= RENEW_AFTER_S + 1
+        pool.run(HONEST)
+        assert pool._slots[0].container.name != old.name
 
 
 def test_a_closed_pool_leaves_no_container_and_refuses_jobs(engine):
