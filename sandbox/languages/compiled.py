@@ -486,7 +486,7 @@ void main() {
     },
     test="case {number}: {\n{test}\n} break;\n",
     prepare=replacing(r"\bmain(?=\s*\()", "sandbox_main_set_aside"),
-    compile=("sh", "-c", "ldc2 -w -O1 --of=out/main --od=. *.d"),
+    compile=("sh", "-c", "ldc2 -O1 --of=out/main --od=. *.d"),
     run=("/build/out/main",),
     compile_memory_mb=768,
     version=("ldc2", "--version"),

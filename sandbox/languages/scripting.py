@@ -324,6 +324,7 @@ def run(script, shown):
 
 
 base = sqlite3.connect(":memory:", isolation_level=None)
+base.execute("PRAGMA temp_store = memory")
 try:
     run(open("code.sql", encoding="utf-8").read(), not PATH)
     if PATH:
