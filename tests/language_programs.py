@@ -661,7 +661,7 @@ COFFEESCRIPT = Programs(
     right=("assert.strictEqual add(1, 2), 3", "assert add(-1, 1) is 0", "x = add 2, 2\nassert.equal x, 4 # four"),
     wrong="assert.strictEqual add(1, 2), 4",
     crash="add = (a, b) -> throw new Error 'no'",
-    loop="add = (a, b) -> loop a",
+    loop="add = (a, b) ->\n  loop a\n  return",
     memory="add = (a, b) ->\n  all = []\n  loop all.push new Array(1000).fill a",
     exit="add = (a, b) -> process.exit 0",
     broken="add = (a, b) ->\n  a + )",
