@@ -582,6 +582,6 @@ sandbox_report("begin")
     compile=("crystal", "build", "--threads", "2", "-o", "out/main", "main.cr"),
     run=("/build/out/main",),
     environment={"CRYSTAL_CACHE_DIR": "/build/.cache"},
-    compile_memory_mb=1536,
+    compile_memory_mb=768,
     version=("crystal", "--version"),
 )
