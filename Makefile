@@ -9,7 +9,7 @@ ROWS ?= 10
 # Quiet twice: errors only.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check bench engine image clean
+.PHONY: demo test test-languages check bench engine image clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo image
@@ -19,6 +19,11 @@ demo: $(VENV)/.ready-demo image
 
 test: $(VENV)/.ready-all image
 	$(BIN)/python -m pytest
+
+# Every language in a container; the image takes a quarter of an hour and several GB.
+test-languages: $(VENV)/.ready-all engine
+	@$(BIN)/sandbox build --languages "$$($(BIN)/python -c 'from sandbox.languages import LANGUAGES; print(*LANGUAGES, sep=",")')"
+	$(BIN)/python -m pytest tests/sandbox/test_every_language.py
 
 check: $(VENV)/.ready-all
 	$(BIN)/ruff check .
