@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINE_PID := .engine.pid
 ROWS ?= 10
+# What CI builds and runs; `make test-languages` has them all.
+TEST_LANGUAGES ?= python,javascript,bash,c,cpp
 # Quiet twice: errors only.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
@@ -18,6 +20,7 @@ demo: $(VENV)/.ready-demo image
 	@echo "Every row with its code, tests and verdicts: runs/demo/report.html"
 
 test: $(VENV)/.ready-all image
+	@$(BIN)/sandbox build --languages $(TEST_LANGUAGES)
 	$(BIN)/python -m pytest
 
 # Every language in a container; the image takes a quarter of an hour and several GB.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from language_programs import PROGRAMS, Programs
 
-from sandbox.image import find_image
+from sandbox.image import best_image, connect
 from sandbox.languages import LANGUAGES
 from sandbox.pool import SandboxPool
 from sandbox.verdict import Job, Limits, SandboxError, Verdict
@@ -17,14 +18,23 @@ TIMEOUT_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def workshop() -> Iterator[SandboxPool]:
-    """A pool of the image with every language; without it the test skips with the command that builds it."""
+def widest() -> Iterator[SandboxPool]:
+    """A pool of the image with most languages; without any image the test skips with the command that builds one."""
     try:
-        opened = SandboxPool(workers=1, image=find_image(languages=LANGUAGES))
+        with closing(connect()) as engine:
+            opened = SandboxPool(workers=1, image=best_image(engine), rerun_timeouts="never")
     except SandboxError as missing:
         pytest.skip(str(missing))
     with opened:
         yield opened
+
+
+@pytest.fixture
+def workshop(widest: SandboxPool, name: str) -> SandboxPool:
+    """That pool, for a language that it has."""
+    if name not in widest.languages:
+        pytest.skip(f"{name} is not in the image with most languages; `make test-languages` builds one with all")
+    return widest
 
 
 def run(
