@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import marshal
 import os
 import select
 import signal
@@ -102,7 +103,9 @@ class Supervisor:
         self.received = bytearray()
         self.answers = bytearray()
         # First of all: where a counter is missing, the host is to say so before its absence ends this process.
-        self.answer({"ready": {**json.loads(attempts), **proof.find_facts()}})
+        facts = json.loads(attempts)
+        self.own_bytes = facts["own_bytes"]
+        self.answer({"ready": {**facts, **proof.find_facts()}})
         self.flush()
         self.cgroup = Cgroup()
         self.quiet_tasks = self.cgroup.tasks()
@@ -239,8 +242,8 @@ class Supervisor:
             os.chown(path, uid, uid)
         before = self.cgroup.read()
         started = time.monotonic()
-        spec = {"uid": uid, "timeout_s": job["timeout_s"], "memory_bytes": address_space}
-        drains = self.launch(job, given, spec, report_cap)
+        spec = fork_server.SPEC.pack(uid, int(job["timeout_s"]) + 2, address_space and self.own_bytes + address_space)
+        drains = self.launch(job, given, uid, spec, report_cap)
         (wait_status, own_cpu_s, peak_kb), stopped = self.watch(job, uid, drains, before)
         duration_s = time.monotonic() - started
         # Both, whatever the first says: what the run wrote before a survivor was killed is still in the pipes.
@@ -260,16 +263,16 @@ class Supervisor:
         )
 
     def launch(
-        self, job: dict[str, Any], given: dict[str, Any], spec: dict[str, Any], report_cap: int
+        self, job: dict[str, Any], given: dict[str, Any], uid: int, spec: bytes, report_cap: int
     ) -> tuple[Drain, Drain, Drain]:
         """The stdout, stderr and report pipes of the run that has just begun."""
-        payload = memory_file(json.dumps(given).encode())
+        payload = memory_file(marshal.dumps(given))
         stdin = memory_file(job["stdin"].encode())
         pipes = [os.pipe() for _ in range(3)]
         for _, end in pipes[:2]:
-            os.fchown(end, spec["uid"], spec["uid"])  # so that `> /dev/stderr` can open it
+            os.fchown(end, uid, uid)  # so that `> /dev/stderr` can open it
         ends = [payload, stdin, *(end for _, end in pipes)]
-        socket.send_fds(self.fork_server, [json.dumps(spec).encode()], ends)
+        socket.send_fds(self.fork_server, [spec], ends)
         for fd in ends:
             os.close(fd)
         caps = (job["output_kb"] << 10, job["output_kb"] << 10, report_cap)
