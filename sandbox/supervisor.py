@@ -208,9 +208,10 @@ class Supervisor:
         artifacts.lay_out(job["artifacts"])
         work_dir = BUILD_DIR if compiling else WORK_DIR
         given = {name: job[name] for name in ("kind", "argv", "files")}
-        home = {"HOME": work_dir, "TMPDIR": work_dir, "SANDBOX_REPORT": report, "SANDBOX_FIRST": str(job["first"])}
-        given |= {"folders": ["out"] if compiling else []}
-        given |= {"work_dir": work_dir, "environment": {**os.environ, **home, **job["environment"]}}
+        environment = {**os.environ, "HOME": work_dir, "TMPDIR": work_dir, **job["environment"]}
+        if job["num_tests"]:
+            environment |= {"SANDBOX_REPORT": report, "SANDBOX_FIRST": str(job["first"])}
+        given |= {"folders": ["out"] if compiling else [], "work_dir": work_dir, "environment": environment}
         report_fd = os.open(report, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.fchown(report_fd, uid, uid)
         writable = (*WRITABLE, BUILD_DIR) if compiling else WRITABLE
