@@ -189,6 +189,12 @@ class SandboxPool:
                     thread.start()
                 self._threads = threads
 
+    async def __aenter__(self) -> SandboxPool:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.close)
+
     def __enter__(self) -> SandboxPool:
         return self
 
