@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
@@ -25,7 +26,7 @@ from types import TracebackType
 from typing import Any
 
 from sandbox.container import supervisor_version
-from sandbox.image import connect, find_image, image_languages
+from sandbox.image import connect, find_image, image_languages, image_packages
 from sandbox.jobs import check_job
 from sandbox.languages import find_languages
 from sandbox.programs import ArtifactCache
@@ -68,6 +69,7 @@ class SandboxPool:
         try:
             self._image_digest = find_image(image, self._engine, languages=languages, packages=packages)
             self.languages = image_languages(self._engine, self._image_digest)
+            preload = tuple(bare_name(package) for package in image_packages(self._engine, self._image_digest))
             sweep(self._engine)
         except SandboxUnavailable:
             self._engine.close()
@@ -85,6 +87,7 @@ class SandboxPool:
                 closed=self._closed,
                 sharers=workers,
                 runtime=runtime,
+                preload=preload,
                 rerun_timeouts=rerun_timeouts,
                 recycle_after=1 if fresh else recycle_after,
             )
@@ -202,6 +205,11 @@ class SandboxPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def bare_name(package: str) -> str:
+    """`numpy` of `numpy==2.0`."""
+    return re.split(r"[^\w.-]", package, maxsplit=1)[0]
 
 
 async def as_async(jobs: Iterable[Job] | AsyncIterable[Job]) -> AsyncIterator[Job]:

@@ -103,8 +103,9 @@ def refuse(function: object) -> None:
         raise RuntimeError("trace and profile functions are off in this sandbox")
 
 
-def run_spawned(payload_fd: int, report_fd: int) -> None:
-    """Nothing: `run` in a fresh interpreter, whose own modules are all there is."""
+def run_spawned(payload: str, report: str) -> None:
+    """Nothing: the same in a fresh interpreter, whose own modules are all there is. Takes two descriptors' numbers."""
+    payload_fd, report_fd = int(payload), int(report)
     os.set_inheritable(report_fd, False)
     for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
         del sys.modules[name]

@@ -74,6 +74,7 @@ class Slot:
         closed: threading.Event,
         sharers: int,
         runtime: str | None,
+        preload: tuple[str, ...],
         rerun_timeouts: str,
         recycle_after: int,
     ) -> None:
@@ -85,6 +86,7 @@ class Slot:
         self.closed = closed
         self.sharers = sharers
         self.runtime = runtime
+        self.preload = preload
         self.rerun_timeouts = rerun_timeouts
         self.recycle_after = recycle_after
         self.container: Container | None = None
@@ -270,7 +272,7 @@ class Slot:
 
     def start_container(self, memory_mb: int) -> Callable[[], Container]:
         """A function that starts one."""
-        return lambda: Container(self.engine, self.image_digest, memory_mb, self.runtime)
+        return lambda: Container(self.engine, self.image_digest, memory_mb, self.runtime, self.preload)
 
     def retire(self) -> None:
         """Nothing; a container that has served its time is gone. To be called with no job in it."""

@@ -89,14 +89,14 @@ class Ended:
 class Supervisor:
     """The container's only root process, and its fork server."""
 
-    def __init__(self) -> None:
+    def __init__(self, preload: tuple[str, ...] = ()) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         self.control_in, self.control_out = os.dup(0), os.dup(1)
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null, 1)
         walls.hide()
-        self.fork_server = fork_server.start()
+        self.fork_server = fork_server.start(preload)
         attempts = self.fork_server.recv(1 << 16)
         if not attempts:
             sys.exit("the fork server did not start")
@@ -387,6 +387,6 @@ def drain_all(drains: tuple[Drain, Drain, Drain]) -> str:
     return ""
 
 
-def main() -> None:
-    """Nothing; serves until the host closes the control stream."""
-    Supervisor().serve()
+def main(*preload: str) -> None:
+    """Nothing; serves until the host closes the control stream. `preload` names Python packages of the image."""
+    Supervisor(preload).serve()

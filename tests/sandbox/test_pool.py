@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sandbox.image import ensure_image
 from sandbox.pool import SandboxPool
 from sandbox.reaper import OWNER_LABEL, RENEW_AFTER_S
-from sandbox.verdict import Job, JobError, Limits, SandboxUnavailable
+from sandbox.verdict import Call, Job, JobError, Limits, SandboxError, SandboxUnavailable
 
 pytestmark = pytest.mark.engine
 
@@ -185,3 +186,16 @@ def test_a_killed_host_process_leaves_no_container(engine):
         assert names_of(engine, host.pid)
         host.send_signal(signal.SIGKILL)
     assert wait_until(lambda: not names_of(engine, host.pid))
+
+
+def test_packages_of_the_image_are_imported_beforehand():
+    try:
+        ensure_image(("python",), ("numpy",))
+    except SandboxError as missing:  # no package index answers
+        pytest.skip(str(missing))
+    code = "import sys\nearly = 'numpy' in sys.modules\nimport numpy\ndef total(n): return numpy.arange(n).sum()"
+    calls = (Call(entry_point="total", args=(5,), expected=10),)
+    with SandboxPool(workers=1, packages=("numpy",)) as pool:
+        verdict = pool.run(Job(code=code, tests=("assert early",), calls=calls, limits=Limits(memory_mb=64)))
+        assert (verdict.status, verdict.tests_passed) == ("passed", 2), verdict
+        assert pool.run(Job(code="x = bytearray(200 << 20)", limits=Limits(memory_mb=64))).status == "memory_exceeded"
