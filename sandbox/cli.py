@@ -153,7 +153,7 @@ def verify_command(args: argparse.Namespace) -> int:
     if args.input != "-":
         Path(args.input).open("rb").close()  # before containers start
     with open_pool(args) as pool:
-        return verify(args.input, args.output, pool.run_all)
+        return verify(args.input, args.output, pool.run_all, pool.check)
 
 
 def open_pool(args: argparse.Namespace) -> SandboxPool:

@@ -28,7 +28,6 @@ from typing import Any
 from sandbox.container import supervisor_version
 from sandbox.image import connect, find_image, image_languages, image_packages
 from sandbox.jobs import check_job
-from sandbox.languages import find_languages
 from sandbox.programs import ArtifactCache
 from sandbox.reaper import reap
 from sandbox.slot import Slot, Task
@@ -111,15 +110,18 @@ class SandboxPool:
         """What the proof at the start of a container found, of one that is running; empty when there is none."""
         return next((slot.container.facts for slot in self._slots if slot.container), {})
 
-    def submit(self, job: Job) -> Future[Verdict]:
-        """The verdict to come. Raises `JobError` for a malformed job or a language that the image has not."""
+    def check(self, job: Job) -> None:
+        """Nothing; the job can be run. Raises `JobError`."""
         check_job(job)
-        find_languages([job.language])
         if job.language not in self.languages:
             raise JobError(
                 f"language: {job.language} is not in this image, which has {', '.join(self.languages)}; build one with "
                 f"`sandbox build --languages {','.join([*self.languages, job.language])}`"
             )
+
+    def submit(self, job: Job) -> Future[Verdict]:
+        """The verdict to come. Raises `JobError` for a malformed job or a language that the image has not."""
+        self.check(job)
         task = Task(job)
         self._start()
         if not self._queue.put(task):
