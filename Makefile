@@ -6,10 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINE_PID := .engine.pid
 ROWS ?= 10
+# What CI builds and runs; `make test-languages` has them all.
+TEST_LANGUAGES ?= python,javascript,bash,c,cpp
 # Quiet twice: errors only.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check bench engine image clean
+.PHONY: demo test test-languages check bench engine image clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.ready-demo image
@@ -18,7 +20,13 @@ demo: $(VENV)/.ready-demo image
 	@echo "Every row with its code, tests and verdicts: runs/demo/report.html"
 
 test: $(VENV)/.ready-all image
+	@$(BIN)/sandbox build --languages $(TEST_LANGUAGES)
 	$(BIN)/python -m pytest
+
+# Every language in a container; the image takes a quarter of an hour and several GB.
+test-languages: $(VENV)/.ready-all engine
+	@$(BIN)/sandbox build --languages "$$($(BIN)/python -c 'from sandbox.languages import LANGUAGES; print(*LANGUAGES, sep=",")')"
+	$(BIN)/python -m pytest tests/sandbox/test_every_language.py
 
 check: $(VENV)/.ready-all
 	$(BIN)/ruff check .

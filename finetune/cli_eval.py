@@ -62,7 +62,9 @@ def _evaluate(options: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     from finetune.sample import load_sampler
     from sandbox.pool import SandboxPool
 
-    with SandboxPool(workers=options["workers"]) as pool:  # before the model: a missing engine is told at once
+    with SandboxPool(
+        workers=options["workers"], rerun_timeouts="doubtful"
+    ) as pool:  # before the model: a missing engine is told at once
         sampler = load_sampler(path, **{name: options[name] for name in ("mode", "max_new_tokens", "temperature")})
         settings = Settings(**{**identity, "mode": sampler.mode})
         out = out or default_out(options["model"], f"{options['benchmark']}-{sampler.mode}")

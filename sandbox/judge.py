@@ -167,12 +167,16 @@ def limit_met(wait_status: int, stopped: str, out_of_memory: bool, over_time: bo
 
 
 def is_complete(run: Run, reports: Reports, tests: list[dict[str, Any]]) -> bool:
-    """Whether the record is positive and whole: each test passed, in number as given, and the end was reached."""
-    wanted = run.num_tests + len(run.calls)
-    kinds = {kind: flag for kind, flag, _ in reports}
-    told = sum(kind in ("test", "value", "error", "memory") for kind, _, _ in reports)
-    at_end = kinds.get("finished", False) or (wanted == 0 and kinds.get("exited", False))
-    return at_end and told == len(tests) == wanted and all(test["passed"] for test in tests)
+    """Whether the record is positive and whole: each test passed, in number and order as given, nothing is beside it.
+
+    A program that has no tests may also end itself with its last statement, as `sys.exit(main())` does.
+    """
+    kinds = [kind for kind, _, _ in reports if kind != "loaded"]
+    if not run.num_tests and not run.calls and kinds == ["exited"]:
+        return reports[-1][1]
+    checks = [kind in (("test",) if n < run.num_tests else ("value", "error")) for n, kind in enumerate(kinds[:-1])]
+    complete = kinds[-1:] == ["finished"] and len(checks) == run.num_tests + len(run.calls) and all(checks)
+    return complete and all(test["passed"] for test in tests)
 
 
 def judge_program(

@@ -14,13 +14,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 HEAP_ROOM_MB = 256
-SLOT = re.compile(r"\{(code|tests|number|test|count|memory_mb|heap_mb)\}")
+SLOT = re.compile(r"\{(code|prelude|tests|number|test|count|memory_mb|heap_mb)\}")
 
 
 def unchanged(code: str, tested: bool) -> str:
     """The code as it is."""
     del tested
     return code
+
+
+def as_it_is(test: str) -> str:
+    """The test as it is."""
+    return test
+
+
+def indented(test: str) -> str:
+    """The test, four columns to the right."""
+    return "\n".join("    " + line for line in test.splitlines())
+
+
+def nothing(code: str, tests: Sequence[str]) -> str:
+    """No prelude."""
+    del code, tests
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +51,13 @@ class Language:
     plain: Mapping[str, str]
     """File name -> text where there are no tests; the slot is {code}."""
     sources: Mapping[str, str] = field(default_factory=dict)
-    """File name -> text where there are tests; the slots are {code}, {tests} and {count}."""
+    """File name -> text where there are tests; the slots are {code}, {prelude}, {tests} and {count}."""
     test: str = "{test}"
     """How one test is wrapped; the slots are {number} and {test}."""
+    prepare_test: Callable[[str], str] = as_it_is
+    """Test -> the test for the slot: indented, or without its full stop."""
+    prelude: Callable[[str, Sequence[str]], str] = nothing
+    """(code, tests) -> what the tests need and do not say: imports, an `assert` where the code brings none."""
     prepare: Callable[[str, bool], str] = unchanged
     """(code, whether there are tests) -> the code for the slot; with tests, its own entry point is set aside."""
     compile: tuple[str, ...] = ()
@@ -71,13 +91,17 @@ def assemble(
 ) -> Program:
     """The program of code and tests. With `check`, the harness without any test: compiles if the code alone does."""
     tested = bool(tests) or check
-    wrapped = [fill(language.test, number=str(number), test=test) for number, test in enumerate(tests, 1)]
+    wrapped = [
+        fill(language.test, number=str(number), test=language.prepare_test(test))
+        for number, test in enumerate(tests, 1)
+    ]
     prepared = language.prepare(code, tested)
+    prelude = language.prelude(code, tests)
     texts = language.sources if tested else language.plain
     slots = {"memory_mb": str(memory_mb), "heap_mb": str(memory_mb + HEAP_ROOM_MB)}
     return Program(
         files={
-            name: fill(text, code=prepared, tests="".join(wrapped), count=str(len(tests)))
+            name: fill(text, code=prepared, prelude=prelude, tests="".join(wrapped), count=str(len(tests)))
             for name, text in texts.items()
         },
         compile=language.compile,

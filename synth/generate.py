@@ -216,7 +216,10 @@ def _sandbox(recipe: Recipe, workers: int, ledger: Ledger, say: Callable[[str], 
 
     say(f"sandbox: {workers} containers")
     # The pool closes first: it ends the runs that the threads would wait for.
-    with ThreadPoolExecutor(workers, "sandbox") as threads, SandboxPool(workers=workers) as pool:
+    with (
+        ThreadPoolExecutor(workers, "sandbox") as threads,
+        SandboxPool(workers=workers, rerun_timeouts="doubtful") as pool,
+    ):
         yield Runner(pool, ledger, threads)
 
 

@@ -38,7 +38,7 @@ def test_a_string_of_tests_is_one_test():
         ('{"code": "", "tets": []}', "did you mean 'tests'"),
         ('{"code": "", "tests": [1]}', "tests"),
         ('{"code": "", "files": {"a": 1}}', "files"),
-        ('{"code": "", "language": "cobol"}', "must be one of python"),
+        ('{"code": "", "language": "cobol"}', "must be one of assembly, .*got 'cobol'"),
         ('{"code": "", "timeout_s": -1}', r"timeout_s: must be in \[0.01, 3600.0\], got -1"),
         ('{"code": "", "timeout_s": NaN}', "timeout_s"),
         ('{"code": "", "memory_mb": Infinity}', "memory_mb"),
