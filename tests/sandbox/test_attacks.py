@@ -682,3 +682,41 @@ def test_23_a_trace_function_cannot_jump_past_a_test(run, skip):
         "    return 0\n"
     )
     assert run(code, WRONG, WRONG).status != "passed"
+
+
+PATCHES = {
+    "our functions": "for name, found in list(ours.items()):\n    if callable(found): ours[name] = passes",
+    "their code": "for found in ours.values():\n    try: found.__code__ = passes.__code__\n    except Exception: 0",
+    "our built-ins": "frame.f_builtins.update(exec=passes, BaseException=int, isinstance=passes)",
+    "our constants": "ours.update(dict.fromkeys([name for name in ours if name.isupper()], ()))",
+    "our variables": "frame.f_locals.update(flag=True, kind='test', execute=passes)",
+}
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+@pytest.mark.parametrize("patch", PATCHES.values(), ids=PATCHES)
+def test_18_what_a_frame_leads_to_decides_nothing(pool, patch, mode):
+    attack = f"passes = lambda *a, **k: ('test', True, '')\nours = frame.f_globals\n{patch}"
+    code = f"""
+import sys
+frames = []
+frame = sys._getframe(1)
+while frame:
+    frames.append(frame)
+    frame = frame.f_back
+def f(x): return 0
+for frame in frames:
+    exec({attack!r})
+"""
+    verdict = pool.run(Job(code=code, tests=(WRONG, "assert all([False])"), mode=mode))
+    assert verdict.status in ("failed", "crashed")
+    assert verdict.tests_passed == 0
+
+
+def test_12_built_ins_of_its_own_do_not_reach_the_tests(run):
+    code = """
+        import builtins
+        __builtins__ = {**vars(builtins), "all": lambda items: True, "AssertionError": int}
+        def f(x): return 0
+    """
+    assert [result.passed for result in run(code, "assert all([False])", WRONG).test_results] == [False, False]
