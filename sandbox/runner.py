@@ -274,8 +274,8 @@ def leave(code: int) -> NoReturn:
     steps: Sequence[Callable[[], object]] = (
         *((threading._shutdown,) if count_threads() else ()),  # type: ignore[attr-defined]
         atexit._run_exitfuncs,
-        sys.stdout.flush,
-        sys.stderr.flush,
+        lambda: sys.stdout.flush(),  # looked up only then: it may be gone
+        lambda: sys.stderr.flush(),
     )
     for step in steps:
         with contextlib.suppress(BaseException):  # a closed stdout, an exit handler that raises
