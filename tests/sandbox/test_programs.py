@@ -498,3 +498,30 @@ def test_15_22_a_jobs_own_file_does_not_take_the_place_of_the_harness(build, nam
     verdict = build("c", ADD, WRONG, files={name: forged})
     assert verdict.status in ("failed", "compile_error"), verdict
     assert verdict.tests_passed == 0
+
+
+@engine
+def test_15_configuration_beside_a_javascript_program_changes_no_verdict(build):
+    forged = "module.exports = () => {}; module.exports.strictEqual = () => {}; process.exit(0);"
+    files = {
+        "package.json": '{"type": "module", "main": "evil.js", "imports": {"#a": "./evil.js"}}',
+        "node_modules/assert/index.js": forged,
+        "node_modules/node:assert/index.js": forged,
+        "tsconfig.json": "{}",
+        ".npmrc": "node-options=--require ./evil.js",
+        "evil.js": forged,
+        "sandbox.cjs": forged,
+        "main.mjs": "process.exit(0)",
+    }
+    for value, expected in ((3, "passed"), (0, "failed")):
+        verdict = build(
+            "javascript", f"function add() {{ return {value} }}", "assert.strictEqual(add(), 3)", files=files
+        )
+        assert verdict.status == expected, verdict
+
+
+@engine
+def test_15_start_files_beside_a_shell_program_change_no_verdict(build):
+    files = dict.fromkeys([".bashrc", ".bash_profile", ".profile", ".inputrc", "main.sh", "code.sh"], "exit 0\n")
+    verdict = build("bash", "add() { echo 0; }", "[[ $(add 1 2) == 3 ]]", files=files)
+    assert (verdict.status, verdict.tests_run) == ("failed", 1)

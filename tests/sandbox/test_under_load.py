@@ -108,9 +108,8 @@ BOMB = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
 MIX = {
     "passed": "print('x')",
     "timeout": "while True: pass",
-    "memory_exceeded": "import mmap, os\npids = []\nfor _ in range(9):\n    pid = os.fork()\n    if not pid:\n"
-    "        x = b'x' * (60 << 20)\n        import time; time.sleep(2); os._exit(0)\n    pids.append(pid)\n"
-    "for pid in pids: os.waitpid(pid, 0)",
+    "memory_exceeded": "import os, time\nfor _ in range(4):\n    if not os.fork():\n        x = b'x' * (40 << 20)\n"
+    "        time.sleep(2)\n        os._exit(0)\nfor _ in range(4): os.wait()",
     "failed": "import os\nos._exit(0)",
     "crashed": "import os\nos.kill(os.getpid(), 11)",
     "output_exceeded": "while True: print('x' * 1000)",
@@ -123,7 +122,7 @@ def mixed(seed: int, count: int) -> list[tuple[str, Job]]:
     kinds = [*MIX.items(), ("timeout", BOMB), ("passed", "import os, time\nif not os.fork(): time.sleep(1e6)")]
     chance = random.Random(seed)
     order = [kinds[0] if chance.random() < 0.6 else chance.choice(kinds) for _ in range(count)]
-    limits = Limits(timeout_s=0.3, memory_mb=256, output_kb=16)
+    limits = Limits(timeout_s=0.5, memory_mb=64, output_kb=16)
     return [(status, Job(id=str(i), code=code, limits=limits)) for i, (status, code) in enumerate(order)]
 
 
