@@ -130,14 +130,15 @@ def run_tests(program: Program, job: Job, artifacts: dict[str, Any], exchange: E
         if finished and clean:
             break
         first_failure = first_failure or answer
-        if answer["status"] in ("timeout", "memory_exceeded", "output_exceeded") or not begun or finished:
+        limit = answer["status"] in ("timeout", "memory_exceeded", "output_exceeded")
+        if limit or not begun or finished or len(results) == len(job.tests):
             break  # a limit is the whole job's; a program that fails around its tests fails for each
         results.append({"passed": False, "error": why(answer)})
         left_s = job.limits.timeout_s - totals["cpu_s"]
         if answer["signal"] not in (None, ABORTED) or left_s <= 0.01 or len(results) == len(job.tests):
             break
-    told = first_failure or answer
-    return verdict_of(told) | totals | {"status": status_of(told, results, job), **counts(results)}
+    status = status_of(first_failure, results) if first_failure else "passed"
+    return verdict_of(first_failure or answer) | totals | {"status": status, **counts(results)}
 
 
 def read_report(lines: list[str], *, first: int, last: int) -> tuple[bool, int, bool]:
@@ -158,10 +159,8 @@ def read_report(lines: list[str], *, first: int, last: int) -> tuple[bool, int, 
     return True, passed, False
 
 
-def status_of(told: dict[str, Any], results: list[dict[str, Any]], job: Job) -> str:
-    """The status of the whole job, from the first run that went wrong and the results of all."""
-    if len(results) == len(job.tests) and all(result["passed"] for result in results) and told["status"] == "passed":
-        return "passed"
+def status_of(told: dict[str, Any], results: list[dict[str, Any]]) -> str:
+    """The status of a job that did not pass, from the first run that went wrong and the results of all."""
     if told["status"] in ("timeout", "memory_exceeded", "output_exceeded"):
         return str(told["status"])
     reached = bool(results)

@@ -30,7 +30,6 @@ import types
 from _thread import _count as count_threads
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import repeat
 from operator import add
 from os import _exit, getpid, write
@@ -39,7 +38,7 @@ from typing import Any, NoReturn
 from sandbox import plain
 
 WORK_DIR = "/tmp"
-BUILTINS = dict(builtins.__dict__)
+BUILTINS = tuple(vars(builtins).items())
 MAX_ERROR_CHARS = 400
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}")
 SPACES = re.compile(r"\s+")
@@ -49,8 +48,6 @@ Step = tuple[str, Any, str, dict[str, Any]]
 MAIN = types.ModuleType("__main__")
 HANDLERS: list[int] = []
 """How many handlers `logging` had before the candidate came."""
-ENDING: list[int] = []
-"""The exit code, once the end is decided: the next step is to leave. Nothing but an end can be forged with it."""
 
 
 def end(error: BaseException) -> NoReturn:
@@ -68,7 +65,7 @@ def prepare(job: dict[str, Any], report_fd: int) -> Iterator[Any]:
     a name for it: while the candidate runs it is then in no frame's variables, and frozen out of what the garbage
     collector lists, so a walk over frames or objects finds neither the secret nor a function that knows it.
     """
-    lines = map(partial(take, getpid()), steps_of(job))
+    lines = map(make_take(), steps_of(job))
     return map(write, repeat(report_fd), map(add, repeat(job.pop("secret").encode()), lines))
 
 
@@ -142,59 +139,71 @@ def steps_of(job: dict[str, Any]) -> list[Step]:
     ]
 
 
-def take(pid: int, step: Step) -> bytes:
-    """The report of one step, without the secret: ` kind flag text.`, text in hex so that none can break a line.
+def make_take() -> Callable[[Step], bytes]:
+    """A function from a step to its report, without the secret: ` kind flag text.`, text in hex so it breaks no line.
+
+    What decides about a pass is in cells of its own, as C functions, classes and tuples, and nothing is looked up in
+    globals or built-ins: a candidate can change those through any frame, and every function that it finds in them. So
+    code and tests are executed right here; the functions that are called only say what is no pass by itself.
 
     A process that the candidate forked off ends here in silence: it would go on to report on the same tests.
     """
-    if getpid() != pid or ENDING:
-        leave(ENDING[0] if ENDING else 0)
-    kind, work, source, namespace = step
-    if kind == "code":
-        gc.freeze()
-        kind, flag, text = run_code(work, source, namespace)
-    elif kind == "test":
-        kind, flag, text = run_test(work, namespace)
-    elif kind == "call":
-        kind, flag, text = run_call(work, namespace)
-    else:
-        ENDING.append(0)
-        kind, flag, text = "finished", True, ""
-    if getpid() != pid:
-        leave(0)
-    return f" {kind} {flag:d} {text.encode('utf-8', 'backslashreplace').hex()}.\n".encode()
+    pid, this_pid, execute, exit_now, freeze, is_a = getpid(), getpid, exec, _exit, gc.freeze, isinstance
+    module, refill, originals = builtins, vars(builtins).update, BUILTINS
+    any_error, memory_error, system_exit = BaseException, MemoryError, SystemExit
+    tell, call, show_it, is_last, code_of, quit_with = describe, run_call, show, at_last_statement, exit_code, leave
+    ending: list[int] = []  # the exit code, once the end is decided: the next step is to leave
 
+    def take(step: Step) -> bytes:
+        if this_pid() != pid or ending:
+            quit_with(ending[0] if ending else 0)
+            exit_now(0)
+        kind, work, source, namespace = step
+        flag, text = False, ""
+        if kind == "code":
+            freeze()
+        else:
+            refill(originals)  # undoes a candidate's own `len`, `all`, `isinstance` ...
+            namespace["__builtins__"] = module
+        try:
+            if kind == "end":
+                ending.append(0)
+                kind, flag = "finished", True
+            elif kind == "call":
+                kind, flag, text = call(work, namespace)
+            else:
+                if is_a(work, any_error):
+                    raise work
+                execute(work, namespace)
+                kind, flag = "loaded" if kind == "code" else "test", True
+        except system_exit as error:
+            if kind == "code":
+                ending.append(code_of(error))
+                kind, flag = "exited", is_last(source, error.__traceback__)
+            else:
+                kind, text = "test" if kind == "test" else "value", tell(error)
+        except memory_error as error:
+            text = tell(error)
+            if kind == "code":
+                show_it(error)
+                ending.append(1)
+                kind, flag = "uncompiled" if error is work else "raised", error is not work
+            else:
+                kind = "memory"
+        except any_error as error:
+            text = tell(error)
+            if kind == "code":
+                show_it(error)
+                ending.append(1)
+                kind = "uncompiled" if error is work else "raised"
+            elif kind == "call":
+                kind = "value"
+        if this_pid() != pid:
+            quit_with(0)
+            exit_now(0)
+        return f" {kind} {flag:d} {text.encode('utf-8', 'backslashreplace').hex()}.\n".encode()
 
-def run_code(work: types.CodeType | BaseException, source: str, namespace: dict[str, Any]) -> Report:
-    """What came of the code itself. `source` is given where nothing else is to be checked."""
-    try:
-        if isinstance(work, BaseException):
-            show(work)
-            ENDING.append(1)
-            return "uncompiled", False, describe(work)
-        exec(work, namespace)
-    except SystemExit as error:
-        ENDING.append(exit_code(error))
-        return "exited", bool(source) and at_last_statement(source, error.__traceback__), ""
-    except BaseException as error:
-        show(error)
-        ENDING.append(1)
-        return "raised", isinstance(error, MemoryError), describe(error)
-    return "loaded", True, ""
-
-
-def run_test(work: types.CodeType | BaseException, namespace: dict[str, Any]) -> Report:
-    """What came of one test."""
-    vars(builtins).update(BUILTINS)  # undoes a candidate's own `len`, `all`, `isinstance` ...
-    try:
-        if isinstance(work, BaseException):
-            raise work
-        exec(work, namespace)
-    except MemoryError as error:
-        return "memory", False, describe(error)
-    except BaseException as error:
-        return "test", False, describe(error)
-    return "test", True, ""
+    return take
 
 
 def run_call(work: dict[str, Any], namespace: dict[str, Any]) -> Report:
@@ -202,7 +211,6 @@ def run_call(work: dict[str, Any], namespace: dict[str, Any]) -> Report:
 
     The flag says whether it could be had; whether it is right is decided where the expected value is.
     """
-    vars(builtins).update(BUILTINS)
     try:
         value = find_function(namespace, work["entry_point"])(*work["args"], **work["kwargs"])
         return "value", True, plain.encode(value)
@@ -243,7 +251,7 @@ def compiled(text: str, name: str) -> types.CodeType | BaseException:
 def at_last_statement(code: str, trace: types.TracebackType | None) -> bool:
     """Whether an exception left the module from its last statement, as `sys.exit(main())` at the end does."""
     frame = trace.tb_next if trace else None
-    if frame is None:
+    if frame is None or not code:
         return False
     last = ast.parse(code).body[-1]
     return last.lineno <= frame.tb_lineno <= (last.end_lineno or last.lineno)
@@ -285,8 +293,8 @@ def leave(code: int) -> NoReturn:
         *((threading._shutdown,) if count_threads() else ()),  # type: ignore[attr-defined]
         atexit._run_exitfuncs,
         *((logging.shutdown,) if [len(logging._handlerList)] != HANDLERS else ()),  # type: ignore[attr-defined]
-        sys.stdout.flush,
-        sys.stderr.flush,
+        lambda: sys.stdout.flush(),  # looked up only then: it may be gone
+        lambda: sys.stderr.flush(),
     )
     for step in steps:
         with contextlib.suppress(BaseException):  # a closed stdout, an exit handler that raises

@@ -62,7 +62,7 @@ class Call:
     expected: Any = None
     """Plain JSON data: a tuple is a list, a set is `{"$set": [...]}`; what else there is, `plain.py` says."""
     raises: str = ""
-    """The class name of the exception expected in place of a value."""
+    """The class name of the exception expected in place of a value, or of a base; of several bases the first counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,20 +46,25 @@ int main(void) {
 }
 """
 
+TAKEN_BACK = "".join(
+    f"#undef {name}\n"
+    for name in (
+        "NDEBUG __assert_fail __extension__ break case default do else exit for if int return sizeof switch void while"
+        " sandbox_count sandbox_number sandbox_test"
+    ).split()
+)
+"""Ahead of the tests: macros that would change what a test or the harness around it means."""
+
 C = Language(
     name="c",
     packages=("gcc", "libc6-dev"),
     tests_are="statements: `assert(add(1, 2) == 3);`",
     plain={"main.c": "{code}"},
     sources={
-        "main.c": """\
-{code}
-
-#undef NDEBUG
+        "main.c": "{code}\n\n"
+        + TAKEN_BACK
+        + """\
 #include <assert.h>
-#undef exit
-#undef if
-#undef return
 #undef main
 #define main _Static_assert(0, "a test is statements and has no main");
 const int sandbox_count = {count};
@@ -84,14 +89,10 @@ CPP = Language(
     tests_are="statements: `assert(add(1, 2) == 3);`",
     plain={"main.cpp": "{code}"},
     sources={
-        "main.cpp": """\
-{code}
-
-#undef NDEBUG
+        "main.cpp": "{code}\n\n"
+        + TAKEN_BACK
+        + """\
 #include <cassert>
-#undef exit
-#undef if
-#undef return
 extern "C" {
 extern const int sandbox_count;
 const int sandbox_count = {count};

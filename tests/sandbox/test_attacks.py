@@ -1,16 +1,33 @@
 """Programs that try to be called right when they are wrong, to leave something behind, or to bring the sandbox down.
 
-The numbers in the names only keep the attacks in order; what each expects is exact.
+The numbers in the names only keep the attacks in order; what each expects is exact. Attacks without a number are in
+`test_more_attacks.py`, those on the walls themselves in `test_walls.py`.
 """
+
+# covers 1-8     early exits, forged output, every descriptor    (1-3 and 8 by calls: test_calls.py)
+# covers 9-11    objects that lie, strange values                (test_calls.py, all)
+# covers 12-13   replaced built-ins and unittest                 (12 by calls: test_calls.py)
+# covers 14-17   configuration and modules in the work directory (15 in other languages: test_programs.py)
+# covers 18-22   searches for answers, the supervisor, files     (18-20 by calls: test_calls.py; 22: test_programs.py)
+# covers 23-30   hooks, endless programs                         (25 by calls: test_calls.py)
+# covers 31-40   processes, memory, disk, output                 (36 by calls: test_calls.py)
+# covers 41-46   links, paths, marks for the next run            (41 and 45 for compilers: test_programs.py)
+# covers 47-50   network, rights, crashes, clocks
+# covers 51-52   early ends and bombs of compiled languages      (test_programs.py, all)
+# covers 53-56   answers by heart, hostile source, big pools of processes, removed containers
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from sandbox.verdict import Job
+from sandbox.pool import SandboxPool
+from sandbox.verdict import Call, Job, JobError, Limits
 
 pytestmark = pytest.mark.engine
 
@@ -682,3 +699,171 @@ def test_23_a_trace_function_cannot_jump_past_a_test(run, skip):
         "    return 0\n"
     )
     assert run(code, WRONG, WRONG).status != "passed"
+
+
+PATCHES = {
+    "our functions": "for name, found in list(ours.items()):\n    if callable(found): ours[name] = passes",
+    "their code": "for found in ours.values():\n    try: found.__code__ = passes.__code__\n    except Exception: 0",
+    "our built-ins": "frame.f_builtins.update(exec=passes, BaseException=int, isinstance=passes)",
+    "our constants": "ours.update(dict.fromkeys([name for name in ours if name.isupper()], ()))",
+    "our variables": "frame.f_locals.update(flag=True, kind='test', execute=passes)",
+}
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+@pytest.mark.parametrize("patch", PATCHES.values(), ids=PATCHES)
+def test_18_what_a_frame_leads_to_decides_nothing(pool, patch, mode):
+    attack = f"passes = lambda *a, **k: ('test', True, '')\nours = frame.f_globals\n{patch}"
+    code = f"""
+import sys
+frames = []
+frame = sys._getframe(1)
+while frame:
+    frames.append(frame)
+    frame = frame.f_back
+def f(x): return 0
+for frame in frames:
+    exec({attack!r})
+"""
+    verdict = pool.run(Job(code=code, tests=(WRONG, "assert all([False])"), mode=mode))
+    assert verdict.status in ("failed", "crashed")
+    assert verdict.tests_passed == 0
+
+
+def test_12_built_ins_of_its_own_do_not_reach_the_tests(run):
+    code = """
+        import builtins
+        __builtins__ = {**vars(builtins), "all": lambda items: True, "AssertionError": int}
+        def f(x): return 0
+    """
+    assert [result.passed for result in run(code, "assert all([False])", WRONG).test_results] == [False, False]
+
+
+NO_UNITTEST = """
+import unittest
+unittest.TestCase.run = lambda self, result=None: result
+for name in dir(unittest.TestCase):
+    if name.startswith("assert"):
+        setattr(unittest.TestCase, name, lambda *a, **k: None)
+def f(x): return 0
+"""
+
+
+def test_13_a_patched_unittest_does_not_reach_assertions_or_calls(pool, run):
+    assert run(NO_UNITTEST, WRONG).status == "failed"
+    verdict = pool.run(Job(code=NO_UNITTEST, calls=(Call(entry_point="f", args=(1,), expected=2),)))
+    assert (verdict.status, verdict.trust) == ("failed", "outside")
+
+
+def test_13_tests_by_unittest_can_be_patched_and_are_never_called_judged_outside(run):
+    tests = (
+        "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(f(1), 2)",
+        "result = unittest.main(argv=['x'], exit=False).result\nassert result.wasSuccessful()",
+        "assert result.testsRun == 1",
+    )
+    verdict = run(NO_UNITTEST, *tests)
+    assert (verdict.status, verdict.trust) == ("failed", "in_process")  # a count of its own shows what is left out
+
+
+CONFIGURATION = {
+    "conftest.py": "import os\nos._exit(0)",
+    "pytest.ini": "[pytest]\naddopts = --collect-only",
+    "setup.cfg": "[tool:pytest]\naddopts = --collect-only",
+    "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '--collect-only'",
+    "package.json": '{"type": "module", "scripts": {"test": "true"}}',
+    "tsconfig.json": '{"compilerOptions": {"noEmit": true}}',
+    "sitecustomize.py": "import os\nos._exit(0)",
+    "usercustomize.py": "import os\nos._exit(0)",
+    "evil.pth": "import os; os._exit(0)",
+    ".pythonrc.py": "import os\nos._exit(0)",
+    "pyvenv.cfg": "home = /tmp",
+    "python311.zip": "x",
+    "main.py": "import os\nos._exit(0)",
+    "test_1.py": "pass",
+}
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+@pytest.mark.parametrize("name", CONFIGURATION)
+def test_14_15_16_a_file_of_configuration_changes_no_verdict(pool, mode, name):
+    files = {name: CONFIGURATION[name], f".local/lib/python3.11/site-packages/{name}": CONFIGURATION[name]}
+    right = Job(code="def f(x): return 2", tests=(WRONG,), files=files, mode=mode)
+    assert pool.run(right).status == "passed"
+    verdict = pool.run(dataclasses.replace(right, code="def f(x): return 0"))
+    assert (verdict.status, verdict.tests_run) == ("failed", 1)
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+def test_17_files_named_like_the_standard_library_do_not_reach_the_judge(pool, mode):
+    names = sorted(name for name in sys.stdlib_module_names if name.isidentifier() and name != "__future__")
+    files = {f"{name}.py": "import os\nos._exit(0)" for name in [*names, "sandbox", "runner", "plain"]}
+    for value, status in ((2, "passed"), (0, "failed")):
+        calls = (Call(entry_point="f", args=(1,), expected=2),)
+        verdict = pool.run(Job(code=f"def f(x): return {value}", tests=(WRONG,), calls=calls, files=files, mode=mode))
+        assert (verdict.status, verdict.tests_run) == (status, 2)
+
+
+def test_22_there_is_no_file_of_ours_to_write_to(run):
+    code = """
+        import os
+        opened = []
+        for top in ("/tmp", "/dev", "/run", "/build", "/var", "/etc", "/proc/1", "/proc/self/task"):
+            for folder, _, names in os.walk(top):
+                for name in names:
+                    path = os.path.join(folder, name)
+                    try:
+                        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+                        opened.append(path)
+                        os.write(fd, b"finished 1 .")
+                    except OSError: pass
+        print(sorted(path for path in opened if "/self/" not in path))
+        def f(x): return 0
+    """
+    verdict = run(code, WRONG)
+    assert verdict.status == "failed"
+    names = "null zero full random urandom tty ptmx pts/ptmx stdin stdout stderr".split()
+    opened = ast.literal_eval(verdict.stdout[verdict.stdout.index("[") :])
+    assert set(opened) <= {f"/dev/{name}" for name in names}
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+@pytest.mark.parametrize("code", ["while True: pass", "def f(x):\n    while True: pass"])
+def test_27_an_endless_loop_is_a_timeout(pool, mode, code):
+    verdict = pool.run(Job(code=code, tests=(WRONG,), mode=mode, limits=Limits(timeout_s=0.3)))
+    assert (verdict.status, verdict.tests_passed) == ("timeout", 0)
+
+
+@pytest.mark.parametrize(
+    "path", ["../x", "/etc/x", "a/../../x", "./../x", "a/b/../../../x", "x/", "..", "a\0b", "//etc/x", "~/../x/.."]
+)
+def test_43_a_path_that_would_leave_is_refused_before_anything_runs(pool, path):
+    with pytest.raises(JobError, match="files"):
+        pool.run(Job(code="pass", files={path: "x"}))
+
+
+@pytest.mark.parametrize("path", ["a\\..\\x", "...", ".hidden", "a b", "-rf", "$(id)", "é\n", "~", "C:x", "a/.../b"])
+def test_43_a_path_that_only_looks_strange_is_a_file_in_the_work_directory(run, path):
+    verdict = run(f"print(open({path!r}).read())", files={path: "mine"})
+    assert verdict.stdout == "mine\n"
+
+
+def test_53_answers_learned_by_heart_fail_on_tests_held_out(pool, run):
+    code = "def f(x): return {1: 2, 2: 3}[x]"
+    assert run(code, "assert f(1) == 2", "assert f(2) == 3").status == "passed"
+    verdict = run(code, "assert f(1) == 2", "assert f(2) == 3", "assert f(7) == 8")
+    assert (verdict.status, verdict.tests_passed) == ("failed", 2)
+    calls = tuple(Call(entry_point="f", args=(n,), expected=n + 1) for n in (1, 7))
+    assert pool.run(Job(code=code, calls=calls)).tests_passed == 1
+
+
+@pytest.mark.parametrize(("value", "status"), [(2, "passed"), (0, "failed")])
+def test_56_a_container_removed_in_mid_run_costs_a_retry_and_no_verdict(engine, value, status):
+    with SandboxPool(workers=1) as own:
+        own.run(Job(code="pass"))
+        name = own._slots[0].container.name
+        remover = threading.Timer(0.3, lambda: engine.remove_container(name, force=True))
+        remover.start()
+        verdict = own.run(Job(code=f"import time\ntime.sleep(1)\ndef f(x): return {value}", tests=(WRONG,)))
+        remover.join()
+        assert (verdict.status, verdict.tests_run) == (status, 1)
+        assert own._slots[0].container.name != name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -199,3 +200,125 @@ def test_packages_of_the_image_are_imported_beforehand():
         verdict = pool.run(Job(code=code, tests=("assert early",), calls=calls, limits=Limits(memory_mb=64)))
         assert (verdict.status, verdict.tests_passed) == ("passed", 2), verdict
         assert pool.run(Job(code="x = bytearray(200 << 20)", limits=Limits(memory_mb=64))).status == "memory_exceeded"
+
+
+def test_a_fresh_interpreter_has_little_loaded():
+    names = {"asyncio", "unittest", "csv", "sandbox", "ctypes", "socket", "subprocess"}
+    code = f"import sys\nprint(len(sys.modules), *sorted({names} & sys.modules.keys()))"
+    with SandboxPool(workers=1) as pool:
+        spawned, forked = pool.run(Job(code=code, mode="spawn")), pool.run(Job(code=code))
+    count, *loaded = spawned.stdout.split()
+    assert (spawned.status, loaded) == ("passed", [])
+    assert int(count) < 80
+    assert {"asyncio", "csv", "unittest"} <= set(forked.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "tests", "status"),
+    [
+        ("def f(x): return x + 1", ("assert f(1) == 2",), "passed"),
+        ("def f(x): return x", ("assert f(1) == 2",), "failed"),
+        ("import os\nos._exit(0)", ("assert True",), "failed"),
+        ("1 / 0", (), "crashed"),
+        ("def f(:", (), "compile_error"),
+        ("x = bytearray(10 ** 10)", (), "memory_exceeded"),
+        ("while True: pass", (), "timeout"),
+        ("while True: print('x' * 1000)", (), "output_exceeded"),
+        ("import sys\nprint(sys.stdin.read() + open('a').read(), __name__, sys.argv)", (), "passed"),
+    ],
+)
+def test_a_fresh_interpreter_gives_the_same_verdicts(pool, code, tests, status):
+    limits = Limits(timeout_s=0.5, memory_mb=256)
+    verdict = pool.run(Job(code=code, tests=tests, mode="spawn", stdin="in", files={"a": "file"}, limits=limits))
+    assert verdict.status == status, verdict
+    if "stdin" in code:
+        assert verdict.stdout == "infile __main__ ['main.py']\n"
+
+
+STARTED = "print(open('/proc/1/stat').read().rpartition(')')[2].split()[19])"
+"""When PID 1 of the container began, in clock ticks since the boot."""
+
+
+def test_fresh_gives_each_job_a_container_of_its_own():
+    job = Job(code=STARTED)
+    with SandboxPool(workers=1, fresh=True) as fresh:
+        assert len({verdict.stdout for verdict in fresh.run_all([job] * 3)}) == 3
+    with SandboxPool(workers=1) as kept:
+        assert len({verdict.stdout for verdict in kept.run_all([job] * 3)}) == 1
+
+
+def test_asyncio_has_run_and_stream_with_both_kinds_of_source(pool):
+    jobs = [Job(id=str(i), code=f"print({i})") for i in range(40)]
+
+    async def source():
+        for job in jobs:
+            await asyncio.sleep(0)
+            yield job
+
+    async def all_of_them():
+        one = await pool.run_async(HONEST)
+        many = await asyncio.gather(*map(pool.run_async, jobs))
+        return one, many, [v async for v in pool.stream(jobs)], [v async for v in pool.stream(source())]
+
+    one, *rest = asyncio.run(all_of_them())
+    assert one.status == "passed"
+    for verdicts in rest:
+        assert [(v.id, v.stdout) for v in verdicts] == [(str(i), f"{i}\n") for i in range(40)]
+
+
+def test_a_stream_that_is_left_early_takes_no_more(pool):
+    taken = []
+
+    async def source():
+        while True:
+            taken.append(1)
+            yield HONEST
+
+    async def three():
+        verdicts = pool.stream(source())
+        found = [(await anext(verdicts)).status for _ in range(3)]
+        await verdicts.aclose()
+        return found
+
+    assert asyncio.run(three()) == ["passed"] * 3
+    assert len(taken) < 40
+    assert pool.run(HONEST).status == "passed"
+
+
+def test_a_bad_job_in_a_stream_is_an_error_and_the_pool_goes_on(pool):
+    async def first():
+        return [v async for v in pool.stream([HONEST, Job(code="", mode="thread")])]
+
+    with pytest.raises(JobError, match="mode"):
+        asyncio.run(first())
+    assert pool.run(HONEST).status == "passed"
+
+
+def test_a_cancelled_job_is_never_run_and_the_others_are():
+    with SandboxPool(workers=1) as pool:
+        running = pool.submit(SLOW)
+        time.sleep(0.2)
+        waiting, behind = pool.submit(Job(code="while True: pass", limits=Limits(timeout_s=30))), pool.submit(HONEST)
+        cancelled = waiting.cancel()
+        started = time.monotonic()
+        assert (running.result().stdout, behind.result().status) == ("done\n", "passed")
+        assert cancelled
+        assert waiting.cancelled()
+        assert time.monotonic() - started < 10
+
+
+def test_a_cancelled_coroutine_does_not_stop_the_pool(pool):
+    async def given_up():
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(pool.run_async(SLOW), 0.2)
+        return await pool.run_async(HONEST)
+
+    assert asyncio.run(given_up()).status == "passed"
+
+
+def test_memory_limits_of_any_order_are_each_jobs_own(pool):
+    def job(memory_mb: int, wanted_mb: int) -> Job:
+        return Job(code=f"x = bytearray({wanted_mb} << 20)", limits=Limits(memory_mb=memory_mb))
+
+    jobs = [job(memory, wanted) for _ in range(4) for memory, wanted in ((64, 100), (256, 100), (128, 200), (512, 400))]
+    assert [v.status for v in pool.run_all(jobs)] == ["memory_exceeded", "passed", "memory_exceeded", "passed"] * 4
