@@ -79,6 +79,9 @@ def parser() -> argparse.ArgumentParser:
     )
     verify.set_defaults(command=verify_command)
 
+    languages = commands.add_parser("languages", help="what each language's tests are, and which images have it")
+    languages.set_defaults(command=languages_command)
+
     doctor = commands.add_parser("doctor", help="check engine, image, limits, and real runs")
     doctor.set_defaults(command=doctor_command)
 
@@ -150,7 +153,7 @@ def verify_command(args: argparse.Namespace) -> int:
     if args.input != "-":
         Path(args.input).open("rb").close()  # before containers start
     with open_pool(args) as pool:
-        return verify(args.input, args.output, pool.run_all)
+        return verify(args.input, args.output, pool.run_all, pool.check)
 
 
 def open_pool(args: argparse.Namespace) -> SandboxPool:
@@ -165,6 +168,25 @@ def open_pool(args: argparse.Namespace) -> SandboxPool:
         with closing(connect()) as engine:
             wanted["image"] = best_image(engine)
     return SandboxPool(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def languages_command(_: argparse.Namespace) -> int:
+    """Exit code of `sandbox languages`; prints one line for each."""
+    from contextlib import closing
+
+    from sandbox.image import best_image, connect, image_languages
+    from sandbox.languages import LANGUAGES
+    from sandbox.verdict import SandboxUnavailable
+
+    try:
+        with closing(connect()) as engine:
+            here = image_languages(engine, best_image(engine))
+    except SandboxUnavailable:
+        here = ()
+    for language in LANGUAGES.values():
+        built = "built" if language.name in here else ""
+        print(f"{language.name:<14}{built:<7}{' '.join(language.packages)}\n{'':<21}{language.tests_are}")
+    return DONE
 
 
 def doctor_command(_: argparse.Namespace) -> int:

@@ -28,6 +28,8 @@ from sandbox.verdict import SandboxUnavailable
 MAX_TASKS = 128
 SUPERVISOR_MB = 64
 """Room for the supervisor and the fork server, above what the snippet may use."""
+PRELOAD_MB = 256
+"""And for the packages of the image that the fork server has imported."""
 WORK_DIR_OPTIONS = "rw,noexec,nosuid,nodev,size=64m,nr_inodes=4096,mode=755"
 SHARED_MEMORY_OPTIONS = "rw,noexec,nosuid,nodev,size=16m,nr_inodes=256,mode=755"
 BUILD_DIR_OPTIONS = "rw,exec,nosuid,nodev,size=512m,nr_inodes=16384,mode=755"
@@ -47,6 +49,8 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
     "MALLOC_ARENA_MAX": "1",  # an arena reserves 64 MB of address space per thread
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",  # numpy's, which would start one for each of the host's processors
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
@@ -67,8 +71,8 @@ for name, source in zip(sys.argv[1:end:2], sys.argv[2:end:2]):
     sys.modules[module.__name__] = module
     setattr(package, name, module)
     exec(compile(source, name + ".py", "exec"), module.__dict__)
-module, function, *numbers = sys.argv[end + 1 :]
-getattr(sys.modules["sandbox." + module], function)(*map(int, numbers))
+module, function, *words = sys.argv[end + 1 :]
+getattr(sys.modules["sandbox." + module], function)(*words)
 """
 HEADER = struct.Struct(">I")
 ENGINE_HEADER = struct.Struct(">BxxxI")
@@ -106,9 +110,12 @@ def is_podman(engine: Any) -> bool:
 class Container:
     """A running container whose supervisor has said that every limit is in force."""
 
-    def __init__(self, engine: Any, image: str, memory_mb: int, runtime: str | None = None) -> None:
-        """Starts it. Raises `ChannelBroken` or the engine's own errors."""
+    def __init__(
+        self, engine: Any, image: str, memory_mb: int, runtime: str | None = None, preload: Sequence[str] = ()
+    ) -> None:
+        """Starts it, with the Python packages `preload` imported. Raises `ChannelBroken` or the engine's own errors."""
         self.engine = engine
+        self.preload = preload
         self.runtime = runtime
         self.memory_mb = memory_mb
         self.name = f"{reaper.LABEL}-{os.getpid()}-{secrets.token_hex(8)}"
@@ -149,7 +156,7 @@ class Container:
             try:
                 self.engine.create_container(
                     image,
-                    list(supervisor_command()),
+                    [*supervisor_command(), *self.preload],
                     name=self.name,
                     hostname="sandbox",
                     stdin_open=True,  # not detached: the engine closes stdin when the one attached client goes
@@ -172,7 +179,7 @@ class Container:
 
     def host_config(self) -> Any:
         """Every wall there is without extra privilege."""
-        memory = (self.memory_mb + SUPERVISOR_MB) << 20
+        memory = self.bytes_for(self.memory_mb)
         podman = is_podman(self.engine)
         # Podman knows no cap on inodes; what they take is counted as the container's memory, so they end there.
         file_systems = {
@@ -200,10 +207,14 @@ class Container:
             ],
         )
 
+    def bytes_for(self, memory_mb: int) -> int:
+        """The container's limit, for a snippet with this one."""
+        return (memory_mb + SUPERVISOR_MB + (PRELOAD_MB if self.preload else 0)) << 20
+
     def resize(self, memory_mb: int) -> None:
         """Nothing; the container's memory limit fits a job with this limit."""
         if memory_mb != self.memory_mb:
-            memory = (memory_mb + SUPERVISOR_MB) << 20
+            memory = self.bytes_for(memory_mb)
             self.engine.update_container(self.name, mem_limit=memory, memswap_limit=memory)
             self.memory_mb = memory_mb
 

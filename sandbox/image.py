@@ -110,6 +110,13 @@ def image_languages(engine: Any, name: str) -> tuple[str, ...]:
     return labelled(config, LANGUAGES_LABEL)
 
 
+def image_packages(engine: Any, name: str) -> tuple[str, ...]:
+    """The Python packages that the image says it has."""
+    with outages():
+        config = engine.inspect_image(name)["Config"]
+    return labelled(config, PACKAGES_LABEL)
+
+
 def our_images(engine: Any) -> list[Any]:
     """The engine's images that say which languages they have."""
     return list(engine.images(filters={"label": LANGUAGES_LABEL}))

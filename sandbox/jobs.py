@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
@@ -271,8 +271,11 @@ def files_of(data: Mapping[str, Any]) -> dict[str, str]:
     return files
 
 
-def read_requests(file: BinaryIO, name: str) -> Iterator[Request]:
-    """The request on each line that is not blank; no line, however long, takes more than `MAX_LINE_BYTES`."""
+def read_requests(file: BinaryIO, name: str, check: Callable[[Job], None] = lambda _: None) -> Iterator[Request]:
+    """The request on each line that is not blank; no line, however long, takes more than `MAX_LINE_BYTES`.
+
+    `check` raises `JobError` for a job that is sound and can still not be run here.
+    """
     number = end = 0
     while raw := file.readline(MAX_LINE_BYTES + 1):
         number += 1
@@ -287,7 +290,9 @@ def read_requests(file: BinaryIO, name: str) -> Iterator[Request]:
                 continue
             data = parse_object(line)
             identity = data["id"] if isinstance(data.get("id"), str) else ""
-            job = job_of(data)
+            wanted = job_of(data)
+            check(wanted)
+            job = wanted
         except JobError as bad:
             error = f"{name}:{number}: {bad}; fix the line"
         yield Request(id=identity, job=job, error=error, end=end)

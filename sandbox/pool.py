@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
@@ -25,9 +26,8 @@ from types import TracebackType
 from typing import Any
 
 from sandbox.container import supervisor_version
-from sandbox.image import connect, find_image, image_languages
+from sandbox.image import connect, find_image, image_languages, image_packages
 from sandbox.jobs import check_job
-from sandbox.languages import find_languages
 from sandbox.programs import ArtifactCache
 from sandbox.reaper import reap
 from sandbox.slot import Slot, Task
@@ -68,6 +68,7 @@ class SandboxPool:
         try:
             self._image_digest = find_image(image, self._engine, languages=languages, packages=packages)
             self.languages = image_languages(self._engine, self._image_digest)
+            preload = tuple(bare_name(package) for package in image_packages(self._engine, self._image_digest))
             sweep(self._engine)
         except SandboxUnavailable:
             self._engine.close()
@@ -85,6 +86,7 @@ class SandboxPool:
                 closed=self._closed,
                 sharers=workers,
                 runtime=runtime,
+                preload=preload,
                 rerun_timeouts=rerun_timeouts,
                 recycle_after=1 if fresh else recycle_after,
             )
@@ -108,15 +110,18 @@ class SandboxPool:
         """What the proof at the start of a container found, of one that is running; empty when there is none."""
         return next((slot.container.facts for slot in self._slots if slot.container), {})
 
-    def submit(self, job: Job) -> Future[Verdict]:
-        """The verdict to come. Raises `JobError` for a malformed job or a language that the image has not."""
+    def check(self, job: Job) -> None:
+        """Nothing; the job can be run. Raises `JobError`."""
         check_job(job)
-        find_languages([job.language])
         if job.language not in self.languages:
             raise JobError(
                 f"language: {job.language} is not in this image, which has {', '.join(self.languages)}; build one with "
                 f"`sandbox build --languages {','.join([*self.languages, job.language])}`"
             )
+
+    def submit(self, job: Job) -> Future[Verdict]:
+        """The verdict to come. Raises `JobError` for a malformed job or a language that the image has not."""
+        self.check(job)
         task = Task(job)
         self._start()
         if not self._queue.put(task):
@@ -189,6 +194,12 @@ class SandboxPool:
                     thread.start()
                 self._threads = threads
 
+    async def __aenter__(self) -> SandboxPool:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.close)
+
     def __enter__(self) -> SandboxPool:
         return self
 
@@ -196,6 +207,11 @@ class SandboxPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def bare_name(package: str) -> str:
+    """`numpy` of `numpy==2.0`."""
+    return re.split(r"[^\w.-]", package, maxsplit=1)[0]
 
 
 async def as_async(jobs: Iterable[Job] | AsyncIterable[Job]) -> AsyncIterator[Job]:

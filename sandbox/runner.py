@@ -19,6 +19,8 @@ import contextlib
 import gc
 import json
 import linecache
+import logging
+import marshal
 import os
 import random
 import re
@@ -35,6 +37,7 @@ from typing import Any, NoReturn
 
 from sandbox import plain
 
+WORK_DIR = "/tmp"
 BUILTINS = tuple(vars(builtins).items())
 MAX_ERROR_CHARS = 400
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}")
@@ -42,6 +45,9 @@ SPACES = re.compile(r"\s+")
 
 Report = tuple[str, bool, str]
 Step = tuple[str, Any, str, dict[str, Any]]
+MAIN = types.ModuleType("__main__")
+HANDLERS: list[int] = []
+"""How many handlers `logging` had before the candidate came."""
 
 
 def end(error: BaseException) -> NoReturn:
@@ -63,6 +69,18 @@ def prepare(job: dict[str, Any], report_fd: int) -> Iterator[Any]:
     return map(write, repeat(report_fd), map(add, repeat(job.pop("secret").encode()), lines))
 
 
+def make_ready() -> None:
+    """Nothing; what every run needs is done once: a page that a child writes to is copied first, some microseconds."""
+    retire_hooks()
+    random.seed(0)  # the same program gives the same verdict
+    MAIN.__dict__.update({"__builtins__": builtins, "__file__": "main.py"})
+    sys.modules["__main__"] = MAIN
+    sys.argv = ["main.py"]
+    sys.path.insert(0, WORK_DIR)
+    atexit.unregister(logging.shutdown)  # called by `leave` where there is anything to shut down
+    HANDLERS.append(len(logging._handlerList))  # type: ignore[attr-defined]
+
+
 def retire_hooks() -> None:
     """Nothing; the interpreter has no trace and profile functions any more, and what is frozen stays so.
 
@@ -82,31 +100,36 @@ def refuse(function: object) -> None:
         raise RuntimeError("trace and profile functions are off in this sandbox")
 
 
-def run_spawned(payload_fd: int, report_fd: int) -> None:
-    """Nothing: `run` in a fresh interpreter, whose own modules are all there is."""
+def run_spawned(payload: str, report: str) -> None:
+    """Nothing: the same in a fresh interpreter, whose own modules are all there is. Takes two descriptors' numbers."""
+    payload_fd, report_fd = int(payload), int(report)
     os.set_inheritable(report_fd, False)
     for name in [name for name in sys.modules if name.partition(".")[0] == "sandbox"]:
         del sys.modules[name]
-    retire_hooks()
+    make_ready()
     try:
-        deque(prepare(read_payload(payload_fd), report_fd), 0)
+        deque(prepare(read_and_close(payload_fd), report_fd), 0)
         leave(0)
     except BaseException as error:
         end(error)
 
 
 def read_payload(fd: int) -> dict[str, Any]:
+    """The job in a memory file, as the supervisor wrote it."""
+    job: dict[str, Any] = marshal.loads(os.pread(fd, os.fstat(fd).st_size, 0))
+    return job
+
+
+def read_and_close(fd: int) -> dict[str, Any]:
     """The job in a memory file, which is closed."""
-    payload = os.pread(fd, os.fstat(fd).st_size, 0)
+    job = read_payload(fd)
     os.close(fd)
-    job: dict[str, Any] = json.loads(payload)
     return job
 
 
 def steps_of(job: dict[str, Any]) -> list[Step]:
     """What is to be done, in order; all of it compiled before candidate code can touch the compiler."""
-    random.seed(0)  # the same program gives the same verdict
-    namespace = fresh_main(job["code"], job["work_dir"])
+    namespace = name_main(job["code"])
     num_checks = len(job["tests"]) + len(job["calls"])
     return [
         ("code", compiled(job["code"], "main.py"), job["code"] if not num_checks else "", namespace),
@@ -211,15 +234,10 @@ def find_function(namespace: dict[str, Any], path: str) -> Any:
     return found
 
 
-def fresh_main(code: str, work_dir: str) -> dict[str, Any]:
-    """The namespace of a new `__main__`, such that doctest, dataclasses, pickle and inspect find what they look for."""
-    module = types.ModuleType("__main__")
-    module.__dict__.update({"__builtins__": builtins, "__file__": "main.py"})
-    sys.modules["__main__"] = module
-    sys.argv = ["main.py"]
-    sys.path.insert(0, work_dir)
+def name_main(code: str) -> dict[str, Any]:
+    """The namespace of `__main__`, such that doctest, dataclasses, pickle and inspect find what they look for."""
     linecache.cache["main.py"] = (len(code), None, code.splitlines(keepends=True), "main.py")
-    return module.__dict__
+    return MAIN.__dict__
 
 
 def compiled(text: str, name: str) -> types.CodeType | BaseException:
@@ -274,6 +292,7 @@ def leave(code: int) -> NoReturn:
     steps: Sequence[Callable[[], object]] = (
         *((threading._shutdown,) if count_threads() else ()),  # type: ignore[attr-defined]
         atexit._run_exitfuncs,
+        *((logging.shutdown,) if [len(logging._handlerList)] != HANDLERS else ()),  # type: ignore[attr-defined]
         lambda: sys.stdout.flush(),  # looked up only then: it may be gone
         lambda: sys.stderr.flush(),
     )

@@ -74,6 +74,7 @@ class Slot:
         closed: threading.Event,
         sharers: int,
         runtime: str | None,
+        preload: tuple[str, ...],
         rerun_timeouts: str,
         recycle_after: int,
     ) -> None:
@@ -85,6 +86,7 @@ class Slot:
         self.closed = closed
         self.sharers = sharers
         self.runtime = runtime
+        self.preload = preload
         self.rerun_timeouts = rerun_timeouts
         self.recycle_after = recycle_after
         self.container: Container | None = None
@@ -126,11 +128,12 @@ class Slot:
         """What `settle` says of the task, or of one that was sent behind it; all that were begun are dealt with."""
         window = deque([task])
         unsent = [task]
+        self.retire()
         while window:
             first = window[0]
             try:
                 container = self.ready(first.job.limits.memory_mb)
-                unsent += self.more(first, window, container)
+                unsent += self.more(window, self.recycle_after - container.num_runs - len(unsent))
                 container.send([encode(sent.job) for sent in unsent])
                 unsent = []
                 wall_s = wall_limit_s(first.job.limits.timeout_s)
@@ -143,26 +146,28 @@ class Slot:
                     return None
                 continue
             window.popleft()
-            worn_out = answer.pop("trouble") or self.is_worn_out()
+            trouble = answer.pop("trouble")
             again = self.settle(first, answer)
-            if worn_out or again is not None:
+            if trouble or again is not None:
                 self.close()
                 self.hand_back(window, keep=0)
             if again is not None:
                 return again
+        self.retire()
         return None
 
-    def more(self, first: Task, window: deque[Task], container: Container) -> list[Task]:
-        """Tasks that are now in the window too: they fit the container, and the other workers have enough to do."""
+    def more(self, window: deque[Task], room: int) -> list[Task]:
+        """At most `room` tasks that are now in the window too, so long as the other workers have enough to do."""
+        first = window[0]
         taken: list[Task] = []
         while (
             first.attempts == 0
             and len(window) <= SENT_AHEAD
-            and container.num_runs + len(window) < self.recycle_after
+            and len(taken) < room
+            and not self.is_worn_out()
             and not self.gate.is_wanted_alone
         ):
-            leave = self.sharers * len(window)
-            task = self.queue.take_if(lambda task: is_like(task.job, first.job), leave=leave)
+            task = self.queue.take_if(lambda task: is_like(task.job, first.job), leave=self.sharers * len(window))
             if task is None:
                 break
             if task.begin():
@@ -214,6 +219,7 @@ class Slot:
 
     def exchange(self, task: Task, request: bytes, wall_s: float, memory_mb: int) -> dict[str, Any]:
         """The supervisor's answer, from as many containers as it takes, but no more than `ATTEMPTS`."""
+        self.retire()
         while True:
             try:
                 answer = self.ready(memory_mb).exchange(request, wall_s + ANSWER_SLACK_S)
@@ -223,8 +229,9 @@ class Slot:
                 if (outage := self.outage(task, error)) is not None:
                     raise outage from error
                 continue
-            if answer.pop("trouble") or self.is_worn_out():
+            if answer.pop("trouble"):
                 self.close()
+            self.retire()
             return answer
 
     def may_try_again(self, task: Task, error: Exception) -> bool:
@@ -249,8 +256,6 @@ class Slot:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
-        if self.is_worn_out():  # by age, while it was idle
-            self.close()
         if self.container is not None:
             try:
                 self.container.resize(memory_mb)
@@ -267,7 +272,12 @@ class Slot:
 
     def start_container(self, memory_mb: int) -> Callable[[], Container]:
         """A function that starts one."""
-        return lambda: Container(self.engine, self.image_digest, memory_mb, self.runtime)
+        return lambda: Container(self.engine, self.image_digest, memory_mb, self.runtime, self.preload)
+
+    def retire(self) -> None:
+        """Nothing; a container that has served its time is gone. To be called with no job in it."""
+        if self.is_worn_out():
+            self.close()
 
     def is_worn_out(self) -> bool:
         """Whether the container has served its runs, or its time."""

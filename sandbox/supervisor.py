@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import marshal
 import os
 import select
 import signal
@@ -88,21 +89,23 @@ class Ended:
 class Supervisor:
     """The container's only root process, and its fork server."""
 
-    def __init__(self) -> None:
+    def __init__(self, preload: tuple[str, ...] = ()) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         self.control_in, self.control_out = os.dup(0), os.dup(1)
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null, 1)
         walls.hide()
-        self.fork_server = fork_server.start()
+        self.fork_server = fork_server.start(preload)
         attempts = self.fork_server.recv(1 << 16)
         if not attempts:
             sys.exit("the fork server did not start")
         self.received = bytearray()
         self.answers = bytearray()
         # First of all: where a counter is missing, the host is to say so before its absence ends this process.
-        self.answer({"ready": {**json.loads(attempts), **proof.find_facts()}})
+        facts = json.loads(attempts)
+        self.own_bytes = facts["own_bytes"]
+        self.answer({"ready": {**facts, **proof.find_facts()}})
         self.flush()
         self.cgroup = Cgroup()
         self.quiet_tasks = self.cgroup.tasks()
@@ -205,9 +208,10 @@ class Supervisor:
         artifacts.lay_out(job["artifacts"])
         work_dir = BUILD_DIR if compiling else WORK_DIR
         given = {name: job[name] for name in ("kind", "argv", "files")}
-        home = {"HOME": work_dir, "TMPDIR": work_dir, "SANDBOX_REPORT": report, "SANDBOX_FIRST": str(job["first"])}
-        given |= {"folders": ["out"] if compiling else []}
-        given |= {"work_dir": work_dir, "environment": {**os.environ, **home, **job["environment"]}}
+        environment = {**os.environ, "HOME": work_dir, "TMPDIR": work_dir, **job["environment"]}
+        if job["num_tests"]:
+            environment |= {"SANDBOX_REPORT": report, "SANDBOX_FIRST": str(job["first"])}
+        given |= {"folders": ["out"] if compiling else [], "work_dir": work_dir, "environment": environment}
         report_fd = os.open(report, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.fchown(report_fd, uid, uid)
         writable = (*WRITABLE, BUILD_DIR) if compiling else WRITABLE
@@ -239,8 +243,8 @@ class Supervisor:
             os.chown(path, uid, uid)
         before = self.cgroup.read()
         started = time.monotonic()
-        spec = {"uid": uid, "timeout_s": job["timeout_s"], "memory_bytes": address_space}
-        drains = self.launch(job, given, spec, report_cap)
+        spec = fork_server.SPEC.pack(uid, int(job["timeout_s"]) + 2, address_space and self.own_bytes + address_space)
+        drains = self.launch(job, given, uid, spec, report_cap)
         (wait_status, own_cpu_s, peak_kb), stopped = self.watch(job, uid, drains, before)
         duration_s = time.monotonic() - started
         # Both, whatever the first says: what the run wrote before a survivor was killed is still in the pipes.
@@ -260,16 +264,16 @@ class Supervisor:
         )
 
     def launch(
-        self, job: dict[str, Any], given: dict[str, Any], spec: dict[str, Any], report_cap: int
+        self, job: dict[str, Any], given: dict[str, Any], uid: int, spec: bytes, report_cap: int
     ) -> tuple[Drain, Drain, Drain]:
         """The stdout, stderr and report pipes of the run that has just begun."""
-        payload = memory_file(json.dumps(given).encode())
+        payload = memory_file(marshal.dumps(given))
         stdin = memory_file(job["stdin"].encode())
         pipes = [os.pipe() for _ in range(3)]
         for _, end in pipes[:2]:
-            os.fchown(end, spec["uid"], spec["uid"])  # so that `> /dev/stderr` can open it
+            os.fchown(end, uid, uid)  # so that `> /dev/stderr` can open it
         ends = [payload, stdin, *(end for _, end in pipes)]
-        socket.send_fds(self.fork_server, [json.dumps(spec).encode()], ends)
+        socket.send_fds(self.fork_server, [spec], ends)
         for fd in ends:
             os.close(fd)
         caps = (job["output_kb"] << 10, job["output_kb"] << 10, report_cap)
@@ -383,6 +387,6 @@ def drain_all(drains: tuple[Drain, Drain, Drain]) -> str:
     return ""
 
 
-def main() -> None:
-    """Nothing; serves until the host closes the control stream."""
-    Supervisor().serve()
+def main(*preload: str) -> None:
+    """Nothing; serves until the host closes the control stream. `preload` names Python packages of the image."""
+    Supervisor(preload).serve()

@@ -29,12 +29,12 @@ MAX_WAITING = 1000
 RunAll = Callable[[Iterable[Job]], Iterator[Verdict]]
 
 
-def verify(source: str, target: str, run_all: RunAll) -> int:
-    """The exit code: 1 when a line was refused."""
+def verify(source: str, target: str, run_all: RunAll, check: Callable[[Job], None] = lambda _: None) -> int:
+    """The exit code: 1 when a line was refused, by its own fault or by `check` (a language that is not there)."""
     counts: dict[str, int] = {}
     with open_input(source) as file, open_output(target) as out:
         progress = Progress("jobs", size_of(file))
-        for request, verdict in answer_all(read_requests(file, source), run_all):
+        for request, verdict in answer_all(read_requests(file, source, check), run_all):
             out.write(json.dumps(answer(request, verdict)) + "\n")
             status = verdict.status if verdict else "refused"
             counts[status] = counts.get(status, 0) + 1

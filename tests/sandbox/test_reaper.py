@@ -150,7 +150,7 @@ def test_an_owner_killed_before_its_container_started_leaves_it_to_the_next_pool
     program = (
         "from sandbox import container\nfrom sandbox.image import connect, find_image\nimport sys, time\n"
         "made = container.Container.__new__(container.Container)\n"
-        "made.engine, made.memory_mb, made.name, made.runtime = connect(), 64, sys.argv[1], None\n"
+        "made.engine, made.memory_mb, made.name, made.runtime, made.preload = connect(), 64, sys.argv[1], None, ()\n"
         "made.create(find_image(), made.host_config())\nprint('made', flush=True)\ntime.sleep(60)"
     )
     name = f"opencook-test-{secrets.token_hex(6)}"

@@ -133,3 +133,15 @@ def test_progress_elsewhere_is_plain_lines_now_and_then():
 def test_numbers_are_readable():
     assert summary("jobs", {"passed": 12_000}, 2.0) == "12,000 jobs, 6,000/s: 12,000 passed"
     assert [duration(s) for s in (7, 125, 11_040)] == ["7 s", "2 min 5 s", "3 h 4 min"]
+
+
+@pytest.mark.engine
+def test_a_language_that_the_image_has_not_costs_its_line_alone(pool, tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(
+        '{"id": "a", "code": "1"}\n{"id": "b", "code": "", "language": "racket"}\n{"id": "c", "code": "2"}\n'
+    )
+    assert verify(str(source), str(target), pool.run_all, pool.check) == 1
+    first, refused, last = map(json.loads, target.read_text().splitlines())
+    assert (first["status"], last["status"], last["id"]) == ("passed", "passed", "c")
+    assert "sandbox build --languages python,racket" in refused["error"]
