@@ -1,7 +1,8 @@
 """Snippets a second: the pool, a hardened `docker run --rm` each, bare `subprocess`, `multiprocessing`, evalplus.
 
-The same three-assert snippets, the same number at a time, the ways taken in turn, three rounds in one run; the median
-round counts. Only the first two have walls. Times of one snippet (p50, p99) are those of a caller who waits for each.
+The same three-assert snippets, the same number at a time, the ways taken in turn in several short rounds, since machines
+change speed from one minute to the next; rates are medians over the rounds, ratios medians of each round's ratio. Only the
+pool and docker run have walls. Times of one snippet (p50, p99) are those of a caller who waits for each.
 
     python benchmarks/sandbox.py [--workers 2] [--snippets 1000]        (evalplus: pip install evalplus)
 """
@@ -28,7 +29,7 @@ from sandbox.image import ensure_image  # noqa: E402
 from sandbox.pool import SandboxPool  # noqa: E402
 from sandbox.verdict import Call, Job  # noqa: E402
 
-ROUNDS = 3
+ROUNDS = 9
 CODE = "def add(a, b):\n    return a + b + {number} - {number}\n"
 TESTS = ("assert add(1, 2) == 3", "assert add(-1, 1) == 0", "assert add(2, 2) == 4")
 CALLS = tuple(Call(entry_point="add", args=(a, b), expected=c) for a, b, c in ((1, 2, 3), (-1, 1, 0), (2, 2, 4)))
@@ -45,22 +46,23 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=2, help="snippets at a time (%(default)s)")
-    parser.add_argument("--snippets", type=int, default=1000, help="for the pool; slow ways get fewer (%(default)s)")
+    parser.add_argument("--snippets", type=int, default=3600, help="for the pool; slow ways get fewer (%(default)s)")
     args = parser.parse_args()
     image = ensure_image()
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {args.workers} at a time, {ROUNDS} rounds\n")
-    slow = max(args.workers * 4, args.snippets // 40)
+    each = max(args.workers * 4, args.snippets // ROUNDS)
+    slow = max(args.workers * 2, each // 30)
     with SandboxPool(workers=args.workers) as pool:
         ways: dict[str, tuple[Way, int]] = {
-            "sandbox pool": (lambda n, _: in_pool(pool, n), args.snippets),
-            "sandbox pool, one by one": (one_by_one(lambda number: run_pool(pool, number)), args.snippets),
-            "sandbox pool, judged outside": (lambda n, _: in_pool(pool, n, outside=True), args.snippets),
+            "sandbox pool": (lambda n, _: in_pool(pool, n), each),
+            "sandbox pool, one by one": (one_by_one(lambda number: run_pool(pool, number)), each),
+            "sandbox pool, judged outside": (lambda n, _: in_pool(pool, n, outside=True), each),
             "docker run --rm, hardened": (one_by_one(lambda number: run_docker(image, number)), slow),
-            "subprocess python3, no walls": (one_by_one(run_subprocess), max(slow, args.snippets // 4)),
-            "multiprocessing fork, no walls": (one_by_one(run_fork), max(slow, args.snippets // 2)),
+            "subprocess python3, no walls": (one_by_one(run_subprocess), max(slow, each // 4)),
+            "multiprocessing fork, no walls": (one_by_one(run_fork), max(slow, each // 2)),
         }
         if importlib.util.find_spec("evalplus") is not None:
-            ways["evalplus check_correctness"] = (one_by_one(run_evalplus), max(slow, args.snippets // 8))
+            ways["evalplus check_correctness"] = (one_by_one(run_evalplus), max(slow, each // 8))
         in_pool(pool, args.workers * 4)  # starts the containers
         rates: dict[str, list[float]] = {name: [] for name in ways}
         times: dict[str, list[float]] = {name: [] for name in ways}
@@ -69,25 +71,33 @@ def main() -> None:
                 rate, each = way(snippets, args.workers)
                 rates[name].append(rate)
                 times[name] += each
-    medians = {name: statistics.median(found) for name, found in rates.items()}
-    show(medians, times, {name: snippets for name, (_, snippets) in ways.items()})
+    show(rates, times, {name: snippets * ROUNDS for name, (_, snippets) in ways.items()})
 
 
-def show(rates: dict[str, float], times: dict[str, list[float]], snippets: dict[str, int]) -> None:
+def show(rates: dict[str, list[float]], times: dict[str, list[float]], snippets: dict[str, int]) -> None:
     """The table, and the ratios that matter."""
     print(f"{'way':<34}{'snippets':>9}{'per s':>9}{'ms each':>9}{'p50':>8}{'p99':>8}")
-    for name, rate in rates.items():
+    for name, found in rates.items():
+        rate = statistics.median(found)
         row = f"{name:<34}{snippets[name]:>9}{rate:>9.1f}{1000 / rate:>9.2f}"
         if times[name]:
             cuts = statistics.quantiles(times[name], n=100)
             row += f"{cuts[49]:>8.1f}{cuts[98]:>8.1f}"
         print(row)
-    ours, alone = rates["sandbox pool"], statistics.quantiles(times["sandbox pool, one by one"], n=100)
-    print(
-        f"\nthe pool's rate is {ours / rates['docker run --rm, hardened']:.0f}x docker run's, "
-        f"{ours / rates['subprocess python3, no walls']:.1f}x bare subprocess's, "
-        f"{ours / rates['multiprocessing fork, no walls']:.1f}x a fork's; p99 is {alone[98] / alone[49]:.1f}x p50"
-    )
+    alone = statistics.quantiles(times["sandbox pool, one by one"], n=100)
+    against = {
+        "docker run's": "docker run --rm, hardened",
+        "bare subprocess's": "subprocess python3, no walls",
+        "a fork's": "multiprocessing fork, no walls",
+        "evalplus's": "evalplus check_correctness",
+    }
+    ratios = [f"{ratio(rates, way):.3g}x {name}" for name, way in against.items() if way in rates]
+    print(f"\nthe pool's rate is {', '.join(ratios)}; p99 is {alone[98] / alone[49]:.1f}x p50")
+
+
+def ratio(rates: dict[str, list[float]], way: str) -> float:
+    """How many times the rate of `way` the pool's is, in the median round."""
+    return statistics.median(ours / theirs for ours, theirs in zip(rates["sandbox pool"], rates[way], strict=True))
 
 
 def in_pool(pool: SandboxPool, snippets: int, *, outside: bool = False) -> tuple[float, list[float]]:

@@ -16,7 +16,6 @@ import contextlib
 import ctypes
 import gc
 import importlib
-import importlib.metadata
 import json
 import os
 import resource
@@ -121,8 +120,10 @@ def import_packages(names: tuple[str, ...]) -> None:
     """Nothing; what these distributions bring is imported, as far as it can be: `import pandas` takes 300 ms."""
     if not names:
         return
+    from importlib.metadata import packages_distributions  # not for those who have no packages: it brings two MB
+
     wanted = {name.lower().replace("-", "_") for name in names}
-    for module, distributions in importlib.metadata.packages_distributions().items():
+    for module, distributions in packages_distributions().items():
         if wanted & {name.lower().replace("-", "_") for name in distributions} and not module.startswith("_"):
             with contextlib.suppress(Exception):  # whoever needs it will see why not
                 importlib.import_module(module)
