@@ -24,7 +24,7 @@ import socket
 import struct
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from os import _exit
 from typing import Any
 
@@ -56,6 +56,7 @@ SPEC = struct.Struct("<IIQ")
 NOT_STARTED = 127
 """The exit code of a child whose program is not there."""
 
+Take = Callable[[runner.Step], bytes]
 fork = ctypes.PyDLL(None).fork
 """The C library's, which keeps the interpreter as it is. `os.fork` tidies up after threads that this process never had
 and writes to 200 pages doing so: measured, 2.0 ms of CPU against 1.1 for a child that does nothing."""
@@ -81,13 +82,14 @@ def start(preload: tuple[str, ...] = ()) -> socket.socket:
         runner.end(error)
 
 
-def serve(channel: socket.socket, preload: tuple[str, ...]) -> tuple[walls.Landlock, bytes, list[int]]:
-    """The limits and the descriptors of one run, in the child that is to run it; the fork server never returns."""
+def serve(channel: socket.socket, preload: tuple[str, ...]) -> tuple[Take, walls.Landlock, bytes, list[int]]:
+    """What one run needs, in the child that is to run it; the fork server never returns."""
     machine = walls.install_filter()
     for name in PRELOAD.split():
         importlib.import_module(name)
     import_packages(preload)
     runner.make_ready()
+    take = runner.make_take()
     landlock = walls.make_landlock()
     with open("/proc/self/statm") as file:
         own_bytes = int(file.read().split()[0]) * resource.getpagesize()
@@ -107,7 +109,7 @@ def serve(channel: socket.socket, preload: tuple[str, ...]) -> tuple[walls.Landl
         pid = fork()
         if pid == 0:
             os.close(end)
-            return landlock, message, fds
+            return take, landlock, message, fds
         for fd in fds:
             os.close(fd)
         if pid < 0:
@@ -129,7 +131,7 @@ def import_packages(names: tuple[str, ...]) -> None:
                 importlib.import_module(module)
 
 
-def begin(landlock: walls.Landlock, spec: bytes, fds: list[int]) -> Iterator[Any]:
+def begin(take: Take, landlock: walls.Landlock, spec: bytes, fds: list[int]) -> Iterator[Any]:
     """The steps of a Python candidate, as of `runner.prepare`; another program begins here and does not come back."""
     uid, cpu_s, address_space = SPEC.unpack(spec)
     confine(landlock, uid, cpu_s, address_space, fds)
@@ -152,7 +154,7 @@ def begin(landlock: walls.Landlock, spec: bytes, fds: list[int]) -> Iterator[Any
         os.set_inheritable(report_fd, True)
         become([*job.pop("interpreter"), str(payload_fd), str(report_fd)], dict(os.environ))
     os.close(payload_fd)
-    return runner.prepare(job, report_fd)
+    return runner.prepare(job, report_fd, take)
 
 
 def confine(landlock: walls.Landlock, uid: int, cpu_s: int, address_space: int, fds: list[int]) -> None:

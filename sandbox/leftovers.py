@@ -36,15 +36,18 @@ def kill_all(uid: int) -> None:
     wait_for(pid)
 
 
-def wipe(uid: int, writable: tuple[str, ...] = WRITABLE) -> str:
-    """Empty once the writable directories are empty, unmarked and ours again, else what is left."""
+def wipe(uid: int, writable: tuple[str, ...] = WRITABLE, *, has_ipc: bool = True) -> str:
+    """Empty once the writable directories are empty, unmarked and ours again, else what is left.
+
+    Where a run can have no System V objects (`has_ipc`), they are not looked for.
+    """
     if reclaim(writable):
         for path in writable:
             os.chown(path, uid, uid)
         as_user(uid, lambda: empty_all(writable))
         if reclaim(writable):
             return "files outlived their run"
-    return "System V IPC objects outlived their run" if has_sysv_objects() else ""
+    return "System V IPC objects outlived their run" if has_ipc and has_sysv_objects() else ""
 
 
 def as_user(uid: int, work: Callable[[], object], *, wait: bool = True) -> None:

@@ -105,6 +105,7 @@ class Supervisor:
         # First of all: where a counter is missing, the host is to say so before its absence ends this process.
         facts = json.loads(attempts)
         self.own_bytes = facts["own_bytes"]
+        self.has_ipc = facts.get("filter.shmget") != "ENOSYS"
         self.answer({"ready": {**facts, **proof.find_facts()}})
         self.flush()
         self.cgroup = Cgroup()
@@ -198,7 +199,7 @@ class Supervisor:
             num_tests=len(tests),
             calls=calls,
         )
-        ended.trouble = ended.trouble or wipe(uid)
+        ended.trouble = ended.trouble or wipe(uid, has_ipc=self.has_ipc)
         return answer_of(ended, judge.judge(run))
 
     def run_program(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -226,7 +227,7 @@ class Supervisor:
         os.close(report_fd)
         os.unlink(report)  # noqa: PTH108
         collected = artifacts.collect(uid) if compiling and ending["status"] == "passed" else {}
-        ended.trouble = ended.trouble or wipe(uid, writable) or artifacts.clear()
+        ended.trouble = ended.trouble or wipe(uid, writable, has_ipc=self.has_ipc) or artifacts.clear()
         return answer_of(ended, {**ending, "artifacts": collected})
 
     def execute(
