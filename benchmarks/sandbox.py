@@ -1,8 +1,8 @@
 """Snippets a second: the pool, a hardened `docker run --rm` each, bare `subprocess`, `multiprocessing`, evalplus.
 
-The same three-assert snippets, the same number at a time, the ways taken in turn in several short rounds, since machines
-change speed from one minute to the next; rates are medians over the rounds, ratios medians of each round's ratio. Only the
-pool and docker run have walls. Times of one snippet (p50, p99) are those of a caller who waits for each.
+The same three-assert snippets, the same number at a time, the ways taken in turn in several short rounds, since a
+machine's speed changes from one minute to the next; rates are medians over the rounds, ratios medians of each round's
+ratio. Only the pool and docker run have walls. Times of one snippet are those of a caller who waits for each.
 
     python benchmarks/sandbox.py [--workers 2] [--snippets 1000]        (evalplus: pip install evalplus)
 """
