@@ -16,7 +16,6 @@ import ast
 import atexit
 import builtins
 import contextlib
-import ctypes
 import gc
 import json
 import linecache
@@ -46,6 +45,7 @@ SPACES = re.compile(r"\s+")
 
 Report = tuple[str, bool, str]
 Step = tuple[str, Any, str, dict[str, Any]]
+UNKNOWN = memoryview(bytes(8)).cast("Q")
 MAIN = types.ModuleType("__main__")
 HANDLERS: list[int] = []
 """How many handlers `logging` had before the candidate came."""
@@ -141,8 +141,10 @@ def steps_of(job: dict[str, Any]) -> list[Step]:
     ]
 
 
-def make_take() -> Callable[[Step], bytes]:
+def make_take(tag: memoryview = UNKNOWN) -> Callable[[Step], bytes]:
     """A function from a step to its report, without the secret: ` kind flag text.`, text in hex so it breaks no line.
+
+    `tag` holds a number that is another after each change of the built-ins, or 0 where there is none.
 
     What decides about a pass is in cells of its own, as C functions, classes and tuples, and nothing is looked up in
     globals or built-ins: a candidate can change those through any frame, and every function that it finds in them. So
@@ -151,7 +153,7 @@ def make_take() -> Callable[[Step], bytes]:
     A process that the candidate forked off ends here in silence: it would go on to report on the same tests.
     """
     this_pid, execute, exit_now, freeze, is_a = getpid, exec, _exit, gc.freeze, isinstance
-    module, refill, originals, tag = builtins, vars(builtins).update, BUILTINS, version_of(vars(builtins))
+    module, refill, originals = builtins, vars(builtins).update, BUILTINS
     any_error, memory_error, system_exit = BaseException, MemoryError, SystemExit
     tell, call, show_it, is_last, code_of, quit_with = describe, run_call, show, at_last_statement, exit_code, leave
     begun: list[int] = []  # the process, and the version of the built-ins, at the first step
@@ -210,27 +212,6 @@ def make_take() -> Callable[[Step], bytes]:
         return f" {kind} {flag:d} {text.encode('utf-8', 'backslashreplace').hex()}.\n".encode()
 
     return take
-
-
-def version_of(mapping: dict[str, Any]) -> memoryview:
-    """One number that is another after each change of `mapping`, and 0 where this interpreter keeps none.
-
-    To write 150 built-ins back where nobody changed them copies 65 pages, a fifteenth of a run's time. CPython has had
-    the number behind the dict's size since 3.6 (PEP 509), and is asked here whether it still has.
-    """
-    place = object.__basicsize__ + ctypes.sizeof(ctypes.c_ssize_t)  # behind the object's head and the number of items
-
-    def number_of(found: dict[str, Any]) -> memoryview:
-        return memoryview((ctypes.c_uint64 * 1).from_address(id(found) + place)).cast("B").cast("Q")
-
-    probe: dict[str, Any] = {"a": 1}
-    seen = []
-    for change in (lambda: None, lambda: probe.update(a=2), lambda: probe.update(b=1), lambda: probe.pop("b")):
-        change()
-        seen.append(number_of(probe)[0])
-    if len(set(seen)) == len(seen) and number_of(probe)[0] == seen[-1]:
-        return number_of(mapping)
-    return memoryview(bytes(8)).cast("Q")
 
 
 def run_call(work: dict[str, Any], namespace: dict[str, Any]) -> Report:

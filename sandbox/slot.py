@@ -256,6 +256,8 @@ class Slot:
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
+        if self.closed.is_set():
+            raise SandboxUnavailable("pool: closed while the job ran")
         if self.container is not None:
             try:
                 self.container.resize(memory_mb)
