@@ -49,6 +49,8 @@ def connect(*, max_connections: int = 10, timeout_s: float = ENGINE_TIMEOUT_S) -
 
     try:
         client = docker.from_env(timeout=int(timeout_s), max_pool_size=max_connections)
+        # Not the environment's proxies, and not the environment at all: another thread may be changing it.
+        client.api.trust_env = False
         client.ping()
     except DockerException as error:
         address = os.environ.get("DOCKER_HOST", "its default address")

@@ -55,8 +55,8 @@ class Task:
         )
 
     def fail(self, error: Exception) -> None:
-        """Nothing; who waits for it gets the error."""
-        if self.begin():
+        """Nothing; who waits for it gets the error, unless there is a verdict already."""
+        if not self.future.done() and self.begin():
             self.future.set_exception(error)
 
 
@@ -97,11 +97,14 @@ class Slot:
             while (task := self.queue.take()) is not None:
                 if not task.begin():
                     continue
-                with self.gate.shared():
-                    again = self.judge_program(task) if task.is_program else self.judge_python(task)
-                if again is not None:
-                    with self.gate.alone():
-                        self.judge_alone(again)
+                try:
+                    with self.gate.shared():
+                        again = self.judge_program(task) if task.is_program else self.judge_python(task)
+                    if again is not None:
+                        with self.gate.alone():
+                            self.judge_alone(again)
+                except Exception as error:  # a defect of ours costs its job, not the worker
+                    task.fail(error)
         finally:
             self.close()
 
@@ -139,8 +142,8 @@ class Slot:
                 wall_s = wall_limit_s(first.job.limits.timeout_s)
                 answer = container.receive(time.monotonic() + wall_s + ANSWER_SLACK_S)
             except Exception as error:
-                self.close()
                 self.hand_back(window, keep=1)  # what was sent behind it is not to blame
+                self.close()
                 unsent = [first]
                 if not self.may_try_again(first, error):
                     return None
@@ -149,8 +152,8 @@ class Slot:
             trouble = answer.pop("trouble")
             again = self.settle(first, answer)
             if trouble or again is not None:
-                self.close()
                 self.hand_back(window, keep=0)
+                self.close()
             if again is not None:
                 return again
         self.retire()

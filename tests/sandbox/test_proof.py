@@ -228,7 +228,7 @@ WALLS: dict[str, tuple[str, dict[str, Any]]] = {
 def test_a_container_with_one_wall_less_is_refused_for_just_that(engine, missing):
     name, changes = WALLS[missing]
     container = Container.__new__(Container)  # to look at it after it was refused
-    container.engine, container.memory_mb, container.runtime = engine, 512, None
+    container.engine, container.memory_mb, container.runtime, container.preload = engine, 512, None, ()
     asked = container.host_config()
     if "Tmpfs" in changes:  # the other folders stay as they are
         changes = {"Tmpfs": {**asked["Tmpfs"], **changes["Tmpfs"]}}
