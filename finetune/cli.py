@@ -10,16 +10,18 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from finetune.base import EMBEDDED
 from finetune.cli_eval import eval_
-from finetune.config import StageConfig, load_stage
 from finetune.errors import FinetuneError, ModelError
 from finetune.progress import say
 from sandbox.console import exit_code
+
+if TYPE_CHECKING:
+    from finetune.config import StageConfig
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True}
 debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
@@ -129,6 +131,7 @@ def _run(stage: str, preset: str | None, options: dict[str, Any], *, choose_pres
     overrides = options | {"data": options["data"] or None}
 
     def run() -> None:
+        from finetune.config import load_stage
         from finetune.train import train as run_training
 
         chosen = _default_preset() if choose_preset and preset is None else preset
