@@ -68,13 +68,6 @@ def describe_engine(version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
     return ", ".join(facts)
 
 
-def languages_of(image: str) -> str:
-    """The languages that the image says it has, `python` where it says nothing."""
-    with closing(connect()) as engine:
-        labels = engine.inspect_image(image)["Config"].get("Labels") or {}
-    return str(labels.get("opencook.languages", "python")).replace(",", ", ")
-
-
 def prune(*, everything: bool = False) -> Iterator[Removal]:
     """Each container (and with `everything` each image) of ours that was to go. Raises `SandboxUnavailable`."""
     from docker.errors import APIError

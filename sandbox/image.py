@@ -61,13 +61,6 @@ def connect(*, max_connections: int = 10, timeout_s: float = ENGINE_TIMEOUT_S) -
     return client.api
 
 
-def engine_version() -> str:
-    """`Docker 28.2.2, cgroup v2, 8 CPUs`. Raises `SandboxUnavailable`."""
-    with closing(connect()) as engine:
-        info = engine.info()
-    return f"Docker {info['ServerVersion']}, cgroup v{info.get('CgroupVersion', 1)}, {info['NCPU']} CPUs"
-
-
 def find_image(
     image: str | None = None,
     engine: Any = None,
