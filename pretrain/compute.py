@@ -39,7 +39,9 @@ DENSE_PEAKS = {
 }
 """bf16 FLOP/s (V100: fp16) without sparsity, from the vendor's data sheets; the first name that the device's holds."""
 
-GEMM_SIZE = 2048
+GEMM_SIZES = (256, 512, 1024, 2048)
+SLOW_PRODUCT_S = 0.05
+"""A product that takes longer is large enough to say the rate: the next size would take eight times as long."""
 
 # glibc's mallopt: parameter numbers from malloc.h, and the value that keeps freed memory in the process
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -53,17 +55,20 @@ def dense_peak(device_name: str) -> float | None:
 
 @cache
 def measure_peak(device: str, dtype: torch.dtype, *, rounds: int = 8) -> float:
-    """FLOP/s of the best of several 2048^3 matrix products on that device; measured once per process."""
-    left = torch.randn(GEMM_SIZE, GEMM_SIZE, device=device).to(dtype)
-    right = torch.randn(GEMM_SIZE, GEMM_SIZE, device=device).to(dtype)
-    best = float("inf")
-    for _ in range(rounds + 1):  # the first is slower than the rest
-        _wait(device)
-        started = time.perf_counter()
-        torch.mm(left, right)
-        _wait(device)
-        best = min(best, time.perf_counter() - started)
-    return 2.0 * GEMM_SIZE**3 / best
+    """FLOP/s of the best of several matrix products on that device, in a second or two; measured once per process.
+
+    They are 2048 wide, or narrower where that would take long: a CPU without bf16 instructions, for which torch has
+    no fast product, needs 17 s for one of that width and does a thousand times less than in fp32 at any width.
+    """
+    for size in GEMM_SIZES:
+        left = torch.randn(size, size, device=device).to(dtype)
+        right = torch.randn(size, size, device=device).to(dtype)
+        _time_product(left, right)  # the first is slower than the rest
+        best = _time_product(left, right)
+        if size == GEMM_SIZES[-1] or best > SLOW_PRODUCT_S:
+            break
+    best = min([best, *(_time_product(left, right) for _ in range(rounds - 1))])
+    return 2.0 * size**3 / best
 
 
 def peak_flops(device: torch.device, precision: Precision) -> float | None:
@@ -122,6 +127,15 @@ def configure_threads(num_threads: int | None = None) -> int:
     return torch.get_num_threads()
 
 
-def _wait(device: str) -> None:
-    if device.startswith("cuda"):
+def _time_product(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Seconds that one matrix product takes."""
+    _wait(left.device)
+    started = time.perf_counter()
+    torch.mm(left, right)
+    _wait(left.device)
+    return time.perf_counter() - started
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
         torch.cuda.synchronize(device)

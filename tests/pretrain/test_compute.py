@@ -46,6 +46,20 @@ def test_the_measured_peak_is_that_of_a_matrix_product() -> None:
     assert expected / 5 < compute.measure_peak("cpu", torch.float32, rounds=2) < expected * 20
 
 
+def test_a_precision_without_instructions_is_measured_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a product in bf16 takes a thousand times as long as in fp32, its rate is that of a narrow one."""
+    widths = []
+
+    def slow_product(left: torch.Tensor, _: torch.Tensor) -> float:
+        widths.append(left.shape[0])
+        return left.shape[0] ** 3 * 2e-9  # 1 GFLOP/s: 17 s for a product 2048 wide
+
+    monkeypatch.setattr(compute, "_time_product", slow_product)
+    assert compute.measure_peak.__wrapped__("cpu", torch.bfloat16) == pytest.approx(1e9)
+    assert sum(width**3 * 2e-9 for width in widths) < 5
+    assert max(widths) == 512
+
+
 def test_auto_takes_the_faster_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     for rates, expected in (({"bf16": 2.0, "fp32": 1.0}, "bf16"), ({"bf16": 1.0, "fp32": 2.0}, "fp32")):
         by_dtype = {compute.DTYPES[name]: rate for name, rate in rates.items()}
