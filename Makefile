@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINE_PID := .engine.pid
 ROWS ?= 10
+# Processes that run tests: one on the engine, the other on the rest.
+TEST_WORKERS ?= 2
 # What CI builds and runs; `make test-languages` has them all.
 TEST_LANGUAGES ?= python,javascript,bash,c,cpp
 # Quiet twice: errors only.
@@ -21,7 +23,7 @@ demo: $(VENV)/.ready-demo image
 
 test: $(VENV)/.ready-all image
 	@$(BIN)/sandbox build --languages $(TEST_LANGUAGES)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
 # Every language in a container; the image takes a quarter of an hour and several GB.
 test-languages: $(VENV)/.ready-all engine

@@ -11,6 +11,17 @@ from sandbox.pool import SandboxPool
 from sandbox.verdict import SandboxError
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What one of several processes runs (`pytest -n 2`): all that needs the engine, or a module at a time.
+
+    Two processes on one engine would count and remove each other's containers.
+    """
+    for item in items:
+        group = "engine" if item.get_closest_marker("engine") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
     """A shell has its background jobs, and what they start, ignore Ctrl-C; the tests send it."""

@@ -48,7 +48,11 @@ def test_without_a_readable_proc_the_process_itself_is_asked():
     assert start_time(NOBODY) == ""
 
 
-@pytest.mark.parametrize("label", [ELSEWHERE, "", "garbage", f"{place()}:x:y", f"{place()}:", f"other{owner()}"])
+@pytest.mark.parametrize(
+    "label",
+    [ELSEWHERE, "", "garbage", f"{place()}:x:y", f"{place()}:", f"other{owner()}"],
+    ids=["elsewhere", "empty", "garbage", "no number", "no start", "another machine"],
+)
 def test_an_owner_that_cannot_be_seen_is_neither(label):
     assert is_alive(label) is None
 
@@ -63,6 +67,7 @@ def test_an_owner_that_cannot_be_seen_is_neither(label):
         (ELSEWHERE, "soon", False),
         (ELSEWHERE, "", False),
     ],
+    ids=["alive", "dead", "past its time", "within its time", "no number", "no time"],
 )
 def test_who_goes(owner_label, expires, goes):
     assert is_orphan({OWNER_LABEL: owner_label, EXPIRES_LABEL: expires}, now=1000) is goes
