@@ -51,14 +51,15 @@ class SandboxPool:
         fresh: bool = False,
         runtime: str | None = None,
         rerun_timeouts: Rerun = "all",
-        recycle_after: int = 500,
+        recycle_after: int = 2000,
     ) -> None:
         """Containers start with their first job. Without `image`, the smallest that has `languages` and `packages`.
 
         `fresh` gives each snippet a container of its own (some 300 ms more); `runtime` names another OCI runtime that
         the engine knows, such as `runsc`. Of timeouts, `rerun_timeouts` runs `all` again alone, or the `doubtful` ones,
         which a busy machine could have caused: those that the wall clock stopped, or that came while more was running
-        than there are processors. A container is replaced after `recycle_after` runs.
+        than there are processors. A container is replaced at once after trouble and otherwise after `recycle_after`
+        runs: a new one costs a second of CPU.
 
         Raises:
             SandboxUnavailable: no engine or image answers.
