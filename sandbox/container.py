@@ -48,6 +48,7 @@ ENVIRONMENT = {
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
+    "LD_BIND_NOW": "1",  # functions of C libraries are looked up once, not by each child; taken away before any run
     "MALLOC_ARENA_MAX": "1",  # an arena reserves 64 MB of address space per thread
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",  # numpy's, which would start one for each of the host's processors

@@ -210,7 +210,17 @@ def test_a_fresh_interpreter_has_little_loaded():
     count, *loaded = spawned.stdout.split()
     assert (spawned.status, loaded) == ("passed", [])
     assert int(count) < 100 < int(forked.stdout.split()[0])
-    assert {"asyncio", "csv", "unittest"} <= set(forked.stdout.split())
+    assert {"csv", "unittest"} <= set(forked.stdout.split())
+
+
+@pytest.mark.parametrize("mode", ["fork", "spawn"])
+def test_the_environment_of_a_run_has_nothing_of_the_loaders(mode):
+    code = "import os, subprocess\nprint(sorted(os.environ), subprocess.check_output(['env']))"
+    with SandboxPool(workers=1) as pool:
+        verdict = pool.run(Job(code=code, mode=mode))
+    assert verdict.status == "passed"
+    assert "HOME" in verdict.stdout
+    assert "LD_" not in verdict.stdout
 
 
 @pytest.mark.parametrize(
