@@ -58,7 +58,7 @@ def measure_peak(device: str, dtype: torch.dtype, *, rounds: int = 8) -> float:
     """FLOP/s of the best of several matrix products on that device, in a second or two; measured once per process.
 
     They are 2048 wide, or narrower where that would take long: a CPU without bf16 instructions, for which torch has
-    no fast product, needs 17 s for one of that width and does a thousand times less than in fp32 at any width.
+    no fast product, takes 17 s over one of that width: a hundred times as long as in fp32, as over narrower ones.
     """
     for size in GEMM_SIZES:
         left = torch.randn(size, size, device=device).to(dtype)

@@ -41,7 +41,7 @@ PRELOAD = """
 """Imported once in the fork server; an `import unittest` that is not there costs a run 19 ms.
 
 Not asyncio, doctest and unittest.mock: every run pays for each page of the server, and without them it takes 7 % less.
-One of them costs a run that imports it 10 to 25 ms, so they would pay if more than one snippet in forty did."""
+One of them costs a run that imports it 8 to 27 ms, so they would pay if more than one snippet in forty did."""
 
 MAX_FILE_BYTES = 64 << 20
 MAX_OPEN_FILES = 256

@@ -55,11 +55,11 @@ class SandboxPool:
     ) -> None:
         """Containers start with their first job. Without `image`, the smallest that has `languages` and `packages`.
 
-        `fresh` gives each snippet a container of its own (some 300 ms more); `runtime` names another OCI runtime that
-        the engine knows, such as `runsc`. Of timeouts, `rerun_timeouts` runs `all` again alone, or the `doubtful` ones,
-        which a busy machine could have caused: those that the wall clock stopped, or that came while more was running
-        than there are processors. A container is replaced at once after trouble and otherwise after `recycle_after`
-        runs: a new one costs a second of CPU.
+        `fresh` gives each snippet a container of its own (half a second more, or less); `runtime` names another OCI
+        runtime that the engine knows, such as `runsc`. Of timeouts, `rerun_timeouts` runs `all` again alone, or the
+        `doubtful` ones, which a busy machine could have caused: those that the wall clock stopped, or that came while
+        more was running than there are processors. A container is replaced at once after trouble and otherwise after
+        `recycle_after` runs: to start one takes as long as a hundred runs.
 
         Raises:
             SandboxUnavailable: no engine or image answers.

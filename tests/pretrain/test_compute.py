@@ -47,7 +47,7 @@ def test_the_measured_peak_is_that_of_a_matrix_product() -> None:
 
 
 def test_a_precision_without_instructions_is_measured_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a product in bf16 takes a thousand times as long as in fp32, its rate is that of a narrow one."""
+    """Where a product in bf16 takes a hundred times as long as in fp32, its rate is that of a narrow one."""
     widths = []
 
     def slow_product(left: torch.Tensor, _: torch.Tensor) -> float:

@@ -122,9 +122,8 @@ def mixed(seed: int, count: int) -> list[tuple[str, Job]]:
     kinds = [*MIX.items(), ("timeout", BOMB), ("passed", "import os, time\nif not os.fork(): time.sleep(1e6)")]
     chance = random.Random(seed)
     order = [kinds[0] if chance.random() < 0.6 else chance.choice(kinds) for _ in range(count)]
-    limits = Limits(
-        timeout_s=0.5, memory_mb=96, output_kb=16
-    )  # 64 processes of a bomb need 50, and are to meet the time
+    # A bomb's 64 processes need 50 MB, and are to meet the time.
+    limits = Limits(timeout_s=0.5, memory_mb=96, output_kb=16)
     return [(status, Job(id=str(i), code=code, limits=limits)) for i, (status, code) in enumerate(order)]
 
 
