@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -34,7 +34,22 @@ class CardFacts:
     """Of opencook."""
 
 
-def render_card(samples: Sequence[Sample], facts: CardFacts) -> str:
+@dataclass(slots=True)
+class CardStats:
+    """What the card counts, row by row."""
+
+    rows: list[Sample] = field(default_factory=list)
+
+    def count(self, sample: Sample) -> None: ...
+    def add(self, sample: Sample) -> None:
+        self.rows.append(sample)
+
+
+def render_card(stats: CardStats, facts: CardFacts) -> str:
+    return _render_card(stats.rows, facts)
+
+
+def _render_card(samples: Sequence[Sample], facts: CardFacts) -> str:
     """The Markdown text of the card, with the front matter that dataset hubs and `load_dataset` read."""
     sections = [_header(samples), _introduction(samples, facts)]
     if facts.funnel is not None:
