@@ -13,7 +13,7 @@ import contextlib
 import math
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from synth.errors import SynthError
@@ -24,7 +24,7 @@ from synth.steps import Kitchen, LimitReached, Row
 LOOKAHEAD = 4
 """Rows begun or finished out of order, as a multiple of the rows cooked at once: bounds memory behind a slow row."""
 WATCH_EVERY_S = 1.0
-ADMITTED_AT_ONCE = 16
+ADMITTED_AT_ONCE = 32
 """Finished rows judged before calls get their turn again; more of them together take less time each."""
 
 
@@ -77,7 +77,7 @@ async def cook(
     *,
     rows: int | None,
     at_once: int,
-    admit: Callable[[list[Sample]], list[Sample]],
+    admit: Callable[[Sequence[Sample]], list[Sample]],
     emit: Callable[[Sample], None],
 ) -> Batch:
     """Counts of the rows of `seeds`, in their order, until `rows` are kept, the seeds end, or a limit is reached.
@@ -192,7 +192,7 @@ def _take(backlog: deque[Sample | LimitReached]) -> list[Sample]:
     return samples
 
 
-def _admitted(samples: list[Sample], admit: Callable[[list[Sample]], list[Sample]]) -> Iterator[Sample]:
+def _admitted(samples: list[Sample], admit: Callable[[Sequence[Sample]], list[Sample]]) -> Iterator[Sample]:
     """The samples in order, those not dropped yet as `admit` has them."""
     admitted = iter(admit([sample for sample in samples if sample.dropped is None]))
     return (next(admitted) if sample.dropped is None else sample for sample in samples)

@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.budget import NO_BUDGET, Budget
-from synth.curate.decontaminate import Decontaminator, load_benchmark
-from synth.curate.exact import ExactIndex
-from synth.curate.near import NearIndex
+from synth.curator import Curator
 from synth.endpoints import Spec, open_teacher
 from synth.engine import Batch, cook
 from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
@@ -77,35 +75,6 @@ class Order:
             timeout_s=self.timeout_s,
             stall_s=self.stall_s,
         )
-
-
-class Curator:
-    """Drops contaminated rows and duplicates, in seed order: the first of two twins stays."""
-
-    def __init__(self) -> None:
-        self._decontaminator = Decontaminator([load_benchmark("humaneval")])
-        self._exact = ExactIndex()
-        self._near = NearIndex()
-        self._ids: list[str] = []
-        """Of every row that the indexes were shown, kept or not: their answers count in those."""
-
-    def admit_many(self, samples: list[Sample]) -> list[Sample]:
-        """The rows, dropped where they must be."""
-        return [self.admit(sample) for sample in samples]
-
-    def admit(self, sample: Sample) -> Sample:
-        """The row, dropped if it must be."""
-        hit = self._decontaminator.find(sample.instruction, sample.response, *sample.tests)
-        if hit is not None:
-            return sample.drop(f"decontaminate.{hit.rule}", f"{hit.task}: {hit.text}")
-        text = f"{sample.instruction}\n{sample.response}"
-        self._ids.append(sample.id)
-        same, twin = self._exact.add(text), self._near.add(text)
-        if same is not None:
-            return sample.drop("dedup.exact", f"the same as {self._ids[same]}")
-        if twin is not None:
-            return sample.drop("dedup.near", f"Jaccard {twin.jaccard:.2f} with {self._ids[twin.index]}")
-        return sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
