@@ -168,6 +168,7 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     """Runs the order under a live display on stderr."""
     import asyncio
     import gc
+    import os
 
     from rich.console import Console
 
@@ -179,6 +180,9 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     def say(line: str) -> None:
         console.print(line, style="bright_black", highlight=False)
 
+    os.environ.setdefault(
+        "RAYON_NUM_THREADS", "1"
+    )  # rows come a few at a time: threads for them cost more than they do
     gc.freeze()  # what was imported stays: there is no need to look through it again and again
     with Progress(console, target_rows=order.rows) as progress:
         return asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
