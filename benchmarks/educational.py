@@ -18,6 +18,7 @@ sys.path[:] = [
     entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent
 ]  # sandbox.py lies here too
 
+from synth.figures import RowStats  # noqa: E402
 from synth.generate import Order, generate  # noqa: E402
 from synth.show import print_funnel  # noqa: E402
 
@@ -32,7 +33,7 @@ def main(rows: int = 10, seed: int = 0) -> None:
         task = sample.instruction.split("\n\nThe function must have this signature")[0]
         console.print(f"\n{task}\n{sample.code}", highlight=False, markup=False)
     console.print()
-    print_funnel(console, result.batch.funnel, result.facts, result.batch.samples)
+    print_funnel(console, result.batch.funnel, result.facts, RowStats.over(result.batch.samples))
 
 
 if __name__ == "__main__":

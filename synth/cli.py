@@ -84,12 +84,13 @@ def generate(rows: int | None, as_json: bool, **flags: Any) -> int:
     """
     from rich.console import Console
 
+    from synth.figures import RowStats
     from synth.show import print_funnel
 
     result = _cook(_order(rows=rows, **flags), write=True)
     funnel = result.batch.funnel
     console = Console(stderr=True)
-    print_funnel(console, funnel, result.facts, result.batch.samples)
+    print_funnel(console, funnel, result.facts, RowStats.over(result.batch.samples))
     if result.batch.stopped_by:
         console.print(f"stopped: {result.batch.stopped_by}; raise it and run the same command again", highlight=False)
     elif rows is not None and funnel.kept < rows:

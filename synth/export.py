@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from synth.card import CardFacts, render_card
+from synth.card import CardFacts, CardStats, render_card
 from synth.errors import RunFolderError
 from synth.files import atomic_file
 from synth.sample import EVIDENCE, Check, Evidence, Funnel, Provenance, Sample, TestOutcome
@@ -55,13 +55,18 @@ def write_export(
 
     The card tells `about` (the recipe's line on itself), `command` and `funnel`. Raises: `RunFolderError`.
     """
-    kept = [sample for sample in samples if sample.dropped is None and sample.evidence in evidence]
-    rows = [_to_training_row(seq_id, sample) for seq_id, sample in enumerate(kept)]
+    stats = CardStats()
+    rows: list[dict[str, Any]] = []
+    for sample in samples:
+        stats.count(sample)
+        if sample.dropped is None and sample.evidence in evidence:
+            rows.append(_to_training_row(len(rows), sample))
+            stats.add(sample)
     facts = CardFacts(recipe=recipe, about=about, command=command, funnel=funnel, version=version("opencook"))
     _write(folder / DATA_FILE, rows, _training_schema())
     with atomic_file(folder / "README.md") as file:
-        file.write(render_card(kept, facts).encode())
-    return len(kept)
+        file.write(render_card(stats, facts).encode())
+    return len(rows)
 
 
 def _write(path: Path, rows: list[dict[str, Any]], schema: Any) -> None:

@@ -248,7 +248,7 @@ def _write(
     funnel = batch.funnel
     write_samples(folder.samples, batch.samples)
     about = recipe.file.about
-    write_export(folder.export, batch.kept, recipe=recipe.name, about=about, funnel=funnel)
+    write_export(folder.export, batch.samples, recipe=recipe.name, about=about, funnel=funnel)
     write_report(folder.report, batch.samples, funnel, facts)
     folder.write_manifest(manifest(order, recipe, batch, facts) | {"skipped": dict(skipped)})
 
