@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS completions (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, job TEXT NOT NULL, verdict TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sessions (id INTEGER PRIMARY KEY, started REAL NOT NULL, last_seen REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS progress (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
@@ -203,6 +204,18 @@ class Ledger:
             self._db.execute("INSERT OR IGNORE INTO verdicts VALUES (?,?,?)", values)
             self._seen()
             self._db.execute("COMMIT")
+
+    def note_progress(self, rows: dict[str, Any]) -> None:
+        """Leaves word of how far the run is, for `synth status`."""
+        with readable(self.path):
+            self._db.execute("INSERT OR REPLACE INTO progress VALUES ('rows', ?)", (json.dumps(rows),))
+
+    def progress(self) -> dict[str, Any] | None:
+        """What `note_progress` last left: `kept`, `dropped` by reason, and `seeds` that ended."""
+        with readable(self.path):
+            known = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'progress'").fetchone()
+            row = self._db.execute("SELECT value FROM progress WHERE name = 'rows'").fetchone() if known else None
+        return dict(json.loads(row[0])) if row else None
 
     def spent(self) -> Spent:
         """Totals over everything in the ledger."""
