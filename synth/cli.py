@@ -139,6 +139,7 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
 
     from rich.console import Console
 
+    from synth.forecast import Goal
     from synth.generate import generate as run
     from synth.progress import Progress
 
@@ -147,7 +148,8 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     def say(line: str) -> None:
         console.print(line, style="bright_black", highlight=False)
 
-    with Progress(console, target_rows=order.rows) as progress:
+    goal = Goal(rows=order.rows, seeds=num_seeds, max_calls=order.max_calls, max_cost_usd=order.max_cost_usd)
+    with Progress(console, goal) as progress:
         return asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
 
 

@@ -93,6 +93,11 @@ class RowStats:
         return self.outcomes.total()
 
     @property
+    def dropped(self) -> dict[str, int]:
+        """Reason -> rows."""
+        return {reason: rows for reason, rows in self.outcomes.items() if reason is not None}
+
+    @property
     def evidence(self) -> dict[Evidence, int]:
         """`by_evidence` from strong to weak; kinds without a row are left out."""
         return {name: self.by_evidence[name] for name in EVIDENCE if self.by_evidence[name]}

@@ -23,7 +23,7 @@ from synth.curate.near import NearIndex
 from synth.endpoints import Spec, open_teacher
 from synth.engine import Batch, cook
 from synth.export import write_export, write_samples
-from synth.figures import RunFacts
+from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
 from synth.progress import Snapshot
 from synth.recipe import LOCALES, Recipe, flat, open_recipe
@@ -123,17 +123,17 @@ async def generate(
         ledger = stack.enter_context(Ledger(folder.path))
         runner = stack.enter_context(_sandbox(recipe, order.workers, ledger, say))
         kitchen = await _staff(stack, order, spec, recipe, ledger, runner, folder, say)
-        tally: Counter[str | None] = Counter()
-        stack.enter_context(_ticking(lambda: watch(_snapshot(kitchen, tally))))
+        stats = RowStats()
+        stack.enter_context(_ticking(lambda: watch(_snapshot(kitchen, stats))))
         batch = await cook(
             kitchen,
             seeds,
             rows=order.rows,
             at_once=order.concurrency or spec.concurrency,
             admit=Curator().admit,
-            on_row=lambda sample: tally.update([sample.dropped]),
+            on_row=stats.add,
         )
-        watch(_snapshot(kitchen, tally))
+        watch(_snapshot(kitchen, stats))
         facts = _facts(order, folder, source, kitchen)
     if skipped:
         say(f"left out of {source}: {', '.join(f'{reason} {count}' for reason, count in skipped.most_common())}")
@@ -189,16 +189,19 @@ def _ticking(tick: Callable[[], None], every_s: float = 0.5) -> Iterator[None]:
         task.cancel()
 
 
-def _snapshot(kitchen: Kitchen, tally: Counter[str | None]) -> Snapshot:
+def _snapshot(kitchen: Kitchen, stats: RowStats) -> Snapshot:
     paid = kitchen.ledger.paid
     return Snapshot(
-        kept=tally[None],
-        dropped={reason: count for reason, count in tally.items() if reason is not None},
+        kept=stats.outcomes[None],
+        dropped=stats.dropped,
         in_flight=sum(who.in_flight for who in (kitchen.teacher, kitchen.judge) if who),
         calls=paid.calls,
         prompt_tokens=paid.prompt_tokens,
         completion_tokens=paid.completion_tokens,
         cost_usd=paid.cost_usd,
+        row_calls=stats.calls,
+        row_tokens=stats.prompt_tokens + stats.completion_tokens,
+        row_cost_usd=stats.cost_usd,
     )
 
 
