@@ -167,7 +167,8 @@ class Progress:
         """Whichever is closer to its end: the target rows or the seeds."""
         ends = ((snapshot.kept, self._goal.rows), (snapshot.done, self._goal.seeds))
         parts = [min(done / total, 1.0) for done, total in ends if total]
-        return ProgressBar(total=1.0 if parts else None, completed=max(parts, default=0.0), width=28)
+        width = 28 if self._console.width >= 80 else 10
+        return ProgressBar(total=1.0 if parts else None, completed=max(parts, default=0.0), width=width)
 
     def _pace(self, snapshot: Snapshot, rates: Rates) -> list[str]:
         goal = f" of {self._goal.rows:,}" if self._goal.rows is not None else ""
