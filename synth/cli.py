@@ -57,11 +57,10 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--teacher", help="local[:FILE.gguf], vllm:MODEL or openai:MODEL.  [default: local]"),
         click.option("--judge", help="Another teacher for steps with `role: judge`."),
         click.option("--base-url", help="An OpenAI-compatible endpoint.  [default: $OPENAI_BASE_URL]"),
-        click.option("--price", help="PROMPT,COMPLETION in USD per million tokens."),
+        click.option("--price", help="PROMPT,COMPLETION in USD per million tokens.  [default: from the price table]"),
+        click.option("--prices", type=click.Path(path_type=Path), help="A price table of your own, YAML, over ours."),
         click.option("--max-calls", type=click.IntRange(min=1), help="Stop after this many paid calls in all."),
-        click.option(
-            "--max-cost", type=click.FloatRange(min=0), help="Stop once this many USD are spent (with --price)."
-        ),
+        click.option("--max-cost", type=click.FloatRange(min=0), help="Stop once this many USD are spent."),
         click.option("--locale", type=click.Choice(["en", "zh", "mix"]), default="en", show_default=True),
         click.option("--concurrency", type=click.IntRange(min=1), help="Calls to the teacher at once."),
         click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Sandbox containers."),
@@ -127,8 +126,6 @@ def _order(*, price: str | None, max_cost: float | None, out: Path | None, **fla
         raise click.UsageError(f"--out: must be a UTF-8 path, got {str(out)!a}; choose another")
     if max_cost is not None and not max_cost < math.inf:
         raise click.UsageError(f"--max-cost: must be a number of USD, got {max_cost}")
-    if max_cost is not None and price is None:
-        raise click.UsageError("--max-cost needs --price PROMPT,COMPLETION: what a call costs is not known otherwise")
     parsed = Price.parse(price) if price else None
     return Order(**flags, out=out, price=parsed, max_cost_usd=max_cost, command=command_line())
 

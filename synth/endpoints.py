@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from synth.errors import TeacherRefused
+from synth.prices import find_price
 from synth.teacher import Price, Teacher
 
 FREE = Price(prompt=0.0, completion=0.0)
@@ -70,14 +71,16 @@ def _is_url(text: str) -> bool:
 
 
 @asynccontextmanager
-async def open_teacher(spec: Spec, *, concurrency: int, price: Price | None, log: Path) -> AsyncIterator[Teacher]:
-    """A teacher that was seen to answer and to have the model.
+async def open_teacher(
+    spec: Spec, *, concurrency: int, price: Price | None, log: Path, prices: Path | None = None
+) -> AsyncIterator[Teacher]:
+    """A teacher that was seen to answer and to have the model; without a `price`, that of the tables.
 
     Raises:
-        TeacherError: one line that says what to do.
+        SynthError: one line that says what to do, of an endpoint or of the table `prices`.
     """
     if spec.kind == "openai":
-        async with await _connect(spec, concurrency, price) as teacher:
+        async with await _connect(spec, concurrency, price, prices) as teacher:
             yield teacher
         return
     from synth.launch import launch_local, launch_vllm
@@ -98,7 +101,7 @@ async def open_teacher(spec: Spec, *, concurrency: int, price: Price | None, log
             yield teacher
 
 
-async def _connect(spec: Spec, concurrency: int, price: Price | None) -> Teacher:
+async def _connect(spec: Spec, concurrency: int, price: Price | None, prices: Path | None) -> Teacher:
     """A teacher at somebody's endpoint, checked; without a model named, the only one there."""
     model = spec.model
     if not model:
@@ -114,7 +117,7 @@ async def _connect(spec: Spec, concurrency: int, price: Price | None) -> Teacher
         base_url=spec.base_url,
         api_key=None,
         concurrency=concurrency,
-        price=price,
+        price=price or find_price(model, base_url=spec.base_url, extra=prices),
     )
     try:
         await teacher.check()

@@ -22,6 +22,7 @@ from synth.curate.exact import ExactIndex
 from synth.curate.near import NearIndex
 from synth.endpoints import Spec, open_teacher
 from synth.engine import Batch, cook
+from synth.errors import TeacherRefused
 from synth.export import write_export, write_samples
 from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
@@ -49,6 +50,9 @@ class Order:
     judge: str | None = None
     base_url: str | None = None
     price: Price | None = None
+    """`None` takes what the price tables say."""
+    prices: Path | None = None
+    """A price table of the user's own."""
     rows: int | None = None
     """Kept rows wanted; `None` takes every seed once."""
     max_calls: int | None = None
@@ -158,7 +162,14 @@ async def _staff(
         say(f"{role}: {who}")
         concurrency = order.concurrency or who.concurrency
         log = folder.path / f"{role}.log"
-        return await stack.enter_async_context(open_teacher(who, concurrency=concurrency, price=order.price, log=log))
+        opened = open_teacher(who, concurrency=concurrency, price=order.price, prices=order.prices, log=log)
+        teacher = await stack.enter_async_context(opened)
+        if order.max_cost_usd is not None and teacher.price is None:
+            raise TeacherRefused(
+                f"--max-cost: what {teacher.model} costs at {teacher.base_url} is not known; "
+                "give --price PROMPT,COMPLETION or a table with --prices"
+            )
+        return teacher
 
     return Kitchen(
         recipe=recipe,
