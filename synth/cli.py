@@ -56,13 +56,29 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seeds", help="starter, doctest:PACKAGE,..., a folder, a JSONL or Parquet file, hf:OWNER/NAME."),
         click.option("--teacher", help="local[:FILE.gguf], vllm:MODEL or openai:MODEL.  [default: local]"),
         click.option("--judge", help="Another teacher for steps with `role: judge`."),
-        click.option("--base-url", help="An OpenAI-compatible endpoint.  [default: $OPENAI_BASE_URL]"),
+        click.option(
+            "--base-url",
+            "base_urls",
+            multiple=True,
+            help="An OpenAI-compatible endpoint, or several that serve the same.",
+        ),
         click.option("--price", help="PROMPT,COMPLETION in USD per million tokens.  [default: from the price table]"),
         click.option("--prices", type=click.Path(path_type=Path), help="A price table of your own, YAML, over ours."),
-        click.option("--max-calls", type=click.IntRange(min=1), help="Stop after this many paid calls in all."),
-        click.option("--max-cost", type=click.FloatRange(min=0), help="Stop once this many USD are spent."),
+        click.option("--max-calls", type=click.IntRange(min=1), help="Pay for at most so many calls in all."),
+        click.option("--max-tokens", type=click.IntRange(min=1), help="At most so many tokens, prompts included."),
+        click.option("--max-cost", type=click.FloatRange(min=0), help="At most so many USD."),
         click.option("--locale", type=click.Choice(["en", "zh", "mix"]), default="en", show_default=True),
-        click.option("--concurrency", type=click.IntRange(min=1), help="Calls to the teacher at once."),
+        click.option("--concurrency", type=click.IntRange(min=1), help="Calls to the teacher at once, at most."),
+        click.option("--rpm", type=click.FloatRange(min=0, min_open=True), help="Calls a minute, at most."),
+        click.option("--tpm", type=click.FloatRange(min=0, min_open=True), help="Tokens a minute, at most."),
+        click.option(
+            "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds for one call.  [default: 600]"
+        ),
+        click.option(
+            "--stall-after",
+            type=click.FloatRange(min=0, min_open=True),
+            help="Stop when no call was answered for so many seconds.  [default: 900]",
+        ),
         click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Sandbox containers."),
         click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn at random."),
         click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/RECIPE]"),
@@ -83,13 +99,12 @@ def generate(rows: int | None, as_json: bool, **flags: Any) -> int:
     """
     from rich.console import Console
 
-    from synth.figures import RowStats
     from synth.show import print_funnel
 
     result = _cook(_order(rows=rows, **flags), write=True)
     funnel = result.batch.funnel
     console = Console(stderr=True)
-    print_funnel(console, funnel, result.facts, RowStats.over(result.batch.samples))
+    print_funnel(console, funnel, result.facts, result.stats)
     if result.batch.stopped_by:
         console.print(f"stopped: {result.batch.stopped_by}; raise it and run the same command again", highlight=False)
     elif rows is not None and funnel.kept < rows:
@@ -114,20 +129,38 @@ def preview(rows: int, **flags: Any) -> None:
     from synth.show import print_sample
 
     result = _cook(_order(rows=None, **flags), write=False, num_seeds=rows)
-    for sample in result.batch.samples:
+    for sample in result.samples:
         print_sample(Console(), sample)
 
 
-def _order(*, price: str | None, max_cost: float | None, out: Path | None, **flags: Any) -> Order:
+def _order(
+    *,
+    price: str | None,
+    max_calls: int | None,
+    max_tokens: int | None,
+    max_cost: float | None,
+    timeout: float | None,
+    stall_after: float | None,
+    out: Path | None,
+    **flags: Any,
+) -> Order:
+    from synth.budget import Budget
     from synth.generate import Order
-    from synth.teacher import Price
+    from synth.teacher import STALL_S, TIMEOUT_S, Price
 
     if out is not None and str(out).encode("utf-8", "replace").decode() != str(out):
         raise click.UsageError(f"--out: must be a UTF-8 path, got {str(out)!a}; choose another")
     if max_cost is not None and not max_cost < math.inf:
         raise click.UsageError(f"--max-cost: must be a number of USD, got {max_cost}")
-    parsed = Price.parse(price) if price else None
-    return Order(**flags, out=out, price=parsed, max_cost_usd=max_cost, command=command_line())
+    return Order(
+        **flags,
+        out=out,
+        price=Price.parse(price) if price else None,
+        budget=Budget(max_calls=max_calls, max_tokens=max_tokens, max_cost_usd=max_cost),
+        timeout_s=timeout or TIMEOUT_S,
+        stall_s=stall_after or STALL_S,
+        command=command_line(),
+    )
 
 
 def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
@@ -145,7 +178,14 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     def say(line: str) -> None:
         console.print(line, style="bright_black", highlight=False)
 
-    goal = Goal(rows=order.rows, seeds=num_seeds, max_calls=order.max_calls, max_cost_usd=order.max_cost_usd)
+    budget = order.budget
+    goal = Goal(
+        rows=order.rows,
+        seeds=num_seeds,
+        max_calls=budget.max_calls,
+        max_tokens=budget.max_tokens,
+        max_cost_usd=budget.max_cost_usd,
+    )
     with Progress(console, goal) as progress:
         return asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
 
@@ -154,9 +194,9 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
 @click.option("--recipe", default="educational", show_default=True, help="A bundled recipe or a folder.")
 @click.option("--seeds", help="As for generate.")
 @click.option("--teacher", help="As for generate.")
-@click.option("--base-url", help="As for generate.")
+@click.option("--base-url", "base_urls", multiple=True, help="As for generate.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-def doctor(recipe: str, seeds: str | None, teacher: str | None, base_url: str | None, out: Path) -> int:
+def doctor(recipe: str, seeds: str | None, teacher: str | None, base_urls: tuple[str, ...], out: Path) -> int:
     """Look at everything a run needs, before anything is spent."""
     import asyncio
 
@@ -170,7 +210,7 @@ def doctor(recipe: str, seeds: str | None, teacher: str | None, base_url: str | 
 
     async def show() -> bool:
         sound = True
-        async for finding in examine(recipe=recipe, seeds=seeds, spec=Spec.parse(teacher, base_url), out=out):
+        async for finding in examine(recipe=recipe, seeds=seeds, spec=Spec.parse(teacher, base_urls), out=out):
             mark = Text("ok  ", style="green") if finding.ok else Text("no  ", style="bold red")
             console.print(Text.assemble(mark, f"{finding.name:<16} {finding.said}"), soft_wrap=True)
             sound = sound and finding.ok

@@ -139,7 +139,7 @@ def report(run: Path | None) -> None:
     """Write report.html anew and say where it is."""
     import dataclasses
 
-    from synth.export import read_samples
+    from synth.export import StoredSamples
     from synth.figures import RunFacts
     from synth.report import write_report
     from synth.runs import RunFolder
@@ -148,7 +148,7 @@ def report(run: Path | None) -> None:
     folder = RunFolder(run or _newest())
     done = folder.read_manifest()
     facts = RunFacts(**{field.name: done[field.name] for field in dataclasses.fields(RunFacts)})
-    write_report(folder.report, read_samples(folder.samples), Funnel(**done["funnel"]), facts)
+    write_report(folder.report, StoredSamples(folder.samples), Funnel(**done["funnel"]), facts)
     click.echo(folder.report)
 
 

@@ -16,6 +16,7 @@ from synth.endpoints import Spec, open_teacher
 from synth.errors import RunFolderError, SynthError
 from synth.recipe import open_recipe
 from synth.seeds import open_seeds
+from synth.teacher import Limits
 
 MIN_FREE_GB = 2.0
 """A run of 10,000 rows takes about 0.2 GB; the rest is for the engine's own needs."""
@@ -70,5 +71,7 @@ def _disk(out: Path) -> str:
 
 async def _teacher(spec: Spec) -> str:
     with tempfile.TemporaryDirectory() as scratch:
-        async with open_teacher(spec, concurrency=1, price=None, log=Path(scratch) / "teacher.log") as teacher:
-            return f"{teacher.base_url} answers and has {teacher.model}"
+        log = Path(scratch) / "teacher.log"
+        said: list[str] = []
+        async with open_teacher(spec, limits=Limits(concurrency=1), price=None, log=log, say=said.append) as teacher:
+            return "; ".join([f"{teacher.base_url} answers and has {teacher.model}", *said])

@@ -7,7 +7,7 @@ the only model it serves. The endpoints we start ourselves are stopped when the 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from synth.errors import TeacherRefused
 from synth.prices import find_price
-from synth.teacher import Price, Teacher
+from synth.teacher import Limits, Price, Teacher
 
 FREE = Price(prompt=0.0, completion=0.0)
 LOCAL_CONCURRENCY = 8
@@ -30,31 +30,33 @@ class Spec:
 
     kind: str
     model: str = ""
-    base_url: str | None = None
+    base_urls: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, teacher: str | None, base_url: str | None) -> Spec:
-        """From `--teacher` and `--base-url`, with `OPENAI_BASE_URL` as the default of the latter.
+    def parse(cls, teacher: str | None, base_urls: Sequence[str]) -> Spec:
+        """From `--teacher` and each `--base-url`, with `OPENAI_BASE_URL` as the default of the latter.
 
         Raises:
             TeacherRefused: an unknown kind, or a kind that needs a model without one.
         """
-        url = base_url or os.environ.get("OPENAI_BASE_URL") or None
-        if url is not None and not _is_url(url):
-            raise TeacherRefused(f"--base-url: must be like http://HOST:PORT/v1, got {url}; correct it")
+        default = os.environ.get("OPENAI_BASE_URL")
+        urls = tuple(url.rstrip("/") for url in (base_urls or ([default] if default else [])))
+        for url in urls:
+            if not _is_url(url):
+                raise TeacherRefused(f"--base-url: must be like http://HOST:PORT/v1, got {url}; correct it")
         if teacher is None:
-            return cls(kind="openai", base_url=url) if url else cls(kind="local")
+            return cls(kind="openai", base_urls=urls) if urls else cls(kind="local")
         kind, _, model = teacher.partition(":")
         if kind not in KINDS or (kind == "vllm" and not model):
             raise TeacherRefused(f"--teacher {teacher}: must be local, local:FILE.gguf, vllm:MODEL or openai:MODEL")
-        if kind == "openai" and not model and not url:
+        if kind == "openai" and not model and not urls:
             raise TeacherRefused("--teacher openai: name the model, as in openai:gpt-4o-mini")
-        return cls(kind=kind, model=model, base_url=url if kind == "openai" else None)
+        return cls(kind=kind, model=model, base_urls=urls if kind == "openai" else ())
 
     def __str__(self) -> str:
         """As the user would say it."""
         named = f"{self.kind}:{self.model}" if self.model else self.kind
-        return f"{named} at {self.base_url}" if self.base_url else named
+        return f"{named} at {', '.join(self.base_urls)}" if self.base_urls else named
 
     @property
     def concurrency(self) -> int:
@@ -72,7 +74,13 @@ def _is_url(text: str) -> bool:
 
 @asynccontextmanager
 async def open_teacher(
-    spec: Spec, *, concurrency: int, price: Price | None, log: Path, prices: Path | None = None
+    spec: Spec,
+    *,
+    limits: Limits,
+    price: Price | None,
+    log: Path,
+    say: Callable[[str], None],
+    prices: Path | None = None,
 ) -> AsyncIterator[Teacher]:
     """A teacher that was seen to answer and to have the model; without a `price`, that of the tables.
 
@@ -80,13 +88,13 @@ async def open_teacher(
         SynthError: one line that says what to do, of an endpoint or of the table `prices`.
     """
     if spec.kind == "openai":
-        async with await _connect(spec, concurrency, price, prices) as teacher:
+        async with await _connect(spec, limits, price, prices, say) as teacher:
             yield teacher
         return
     from synth.launch import launch_local, launch_vllm
 
     if spec.kind == "local":
-        started = launch_local(Path(spec.model) if spec.model else None, slots=concurrency, log=log)
+        started = launch_local(Path(spec.model) if spec.model else None, slots=limits.concurrency, log=log)
     else:
         started = launch_vllm(spec.model, log=log)
     with started as endpoint:
@@ -95,32 +103,35 @@ async def open_teacher(
             model=endpoint.model,
             base_url=endpoint.base_url,
             api_key=endpoint.api_key,
-            concurrency=concurrency,
+            limits=limits,
             price=price or FREE,
         ) as teacher:
+            await teacher.check()
             yield teacher
 
 
-async def _connect(spec: Spec, concurrency: int, price: Price | None, prices: Path | None) -> Teacher:
+async def _connect(
+    spec: Spec, limits: Limits, price: Price | None, prices: Path | None, say: Callable[[str], None]
+) -> Teacher:
     """A teacher at somebody's endpoint, checked; without a model named, the only one there."""
     model = spec.model
     if not model:
-        async with Teacher(name="", model="", base_url=spec.base_url, api_key=None, concurrency=1) as anyone:
+        async with Teacher(name="", model="", base_url=spec.base_urls, api_key=None, limits=limits) as anyone:
             models = await anyone.models()
         if len(models) != 1:
             listed = ", ".join(models[:8]) or "none"
-            raise TeacherRefused(f"{spec.base_url}: say which model with --teacher openai:MODEL; it lists {listed}")
+            raise TeacherRefused(f"{spec.base_urls[0]}: say which model with --teacher openai:MODEL; it lists {listed}")
         model = models[0]
     teacher = Teacher(
         name=f"openai:{model}",
         model=model,
-        base_url=spec.base_url,
+        base_url=spec.base_urls,
         api_key=None,
-        concurrency=concurrency,
-        price=price or find_price(model, base_url=spec.base_url, extra=prices),
+        limits=limits,
+        price=price or find_price(model, base_url=next(iter(spec.base_urls), None), extra=prices),
     )
     try:
-        await teacher.check()
+        await teacher.check(say)
     except BaseException:
         await teacher.close()
         raise

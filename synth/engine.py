@@ -1,8 +1,9 @@
 """Rows side by side, output in seed order: `cook` drives seeds through a recipe until enough rows are kept.
 
 The dataset is the shortest prefix of the seeds that yields the wanted rows, whatever finishes first, so the same
-completions give the same bytes. Work begun past that prefix stays in the ledger and counts nowhere.
-Not covered: more than one process (`--shard`), engines other than this event loop.
+completions give the same bytes. Work begun past that prefix stays in the ledger and counts nowhere. Finished rows leave
+at once, so memory does not grow with the run.
+Not covered: more than one process (`shards.py`), what becomes of a finished row (`generate.py`).
 """
 
 from __future__ import annotations
@@ -11,25 +12,27 @@ import asyncio
 import contextlib
 import math
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from synth.sample import Funnel, Sample, count_funnel
+from synth.errors import SynthError
+from synth.sample import Funnel, Sample
 from synth.seeds import Seed
 from synth.steps import Kitchen, LimitReached, Row
 
 LOOKAHEAD = 4
 """Rows begun or finished out of order, as a multiple of the rows cooked at once: bounds memory behind a slow row."""
+WATCH_EVERY_S = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """What came out of `cook`."""
+    """What came out of `cook`, counted."""
 
-    samples: list[Sample] = field(default_factory=list)
-    """Kept and dropped, in seed order."""
     num_kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Reason -> rows."""
     seeds: int = 0
     """Seeds whose row is accounted for, the unfinished ones too."""
     unfinished: int = 0
@@ -45,15 +48,25 @@ class Batch:
             return sys.maxsize
         return math.ceil((rows - self.num_kept) * (self.seeds + 1) / (self.num_kept + 1))
 
-    @property
-    def kept(self) -> list[Sample]:
-        """The rows to export."""
-        return [sample for sample in self.samples if sample.dropped is None]
+    def count(self, sample: Sample) -> None:
+        """Counts a row that ended, kept or dropped."""
+        self.seeds += 1
+        if sample.dropped is None:
+            self.num_kept += 1
+        else:
+            self.dropped[sample.dropped] += 1
+
+    def stop(self, limit: str) -> None:
+        """Counts the first row that met a limit; none after it counts."""
+        self.seeds += 1
+        self.unfinished += 1
+        self.stopped_by = limit
 
     @property
     def funnel(self) -> Funnel:
         """Seeds in, rows out, a reason for every difference."""
-        return count_funnel(self.samples, seeds=self.seeds, unfinished=self.unfinished)
+        ordered = dict(sorted(self.dropped.items(), key=lambda item: (-item[1], item[0])))
+        return Funnel(seeds=self.seeds, kept=self.num_kept, dropped=ordered, unfinished=self.unfinished)
 
 
 async def cook(
@@ -62,72 +75,113 @@ async def cook(
     *,
     rows: int | None,
     at_once: int,
-    admit: Callable[[Sample], Sample],
-    on_row: Callable[[Sample], None] = lambda _: None,
+    admit: Callable[[list[Sample]], list[Sample]],
+    emit: Callable[[Sample], None],
 ) -> Batch:
-    """The rows of `seeds`, in their order, until `rows` are kept, the seeds end, or a limit is reached.
+    """Counts of the rows of `seeds`, in their order, until `rows` are kept, the seeds end, or a limit is reached.
 
-    `admit` sees each finished row once, in order, and may drop it (duplicates, contamination).
+    `admit` sees each finished row once, in order, and may drop it (duplicates, contamination); then `emit` gets it.
 
     Raises:
         SynthError, SandboxUnavailable: the run must stop; the ledger keeps all that was paid for.
     """
+    line = _Line(kitchen, seeds, at_once)
     batch = Batch()
-    window: deque[asyncio.Task[Sample]] = deque()
-    exhausted = False
     try:
         while True:
-            running = sum(not task.done() for task in window)
-            most = min(LOOKAHEAD * at_once, batch.seeds_for(rows))
-            while not exhausted and not batch.stopped_by and running < at_once and len(window) < most:
-                seed = next(seeds, None)
-                if seed is None:
-                    exhausted = True
-                    break
-                window.append(asyncio.create_task(Row(seed, kitchen).cook()))
-                running += 1
-            if not window:
+            line.begin(batch, rows)
+            if not line.window:
                 await asyncio.gather(*kitchen.waiting.values())  # left behind by a row that met the limit, and billed
                 return batch
-            if running:
-                await asyncio.wait([t for t in window if not t.done()], return_when=asyncio.FIRST_COMPLETED)
-            _raise_first_fault(window)
-            while window and window[0].done():
-                task = window.popleft()
-                if not batch.stopped_by:  # what was done past the first unfinished row is a matter of timing
-                    _account(task, batch, admit, on_row)
+            outcomes = await line.ended()
+            if batch.stopped_by:  # what was done past the first unfinished row is a matter of timing
+                continue
+            limit = next((outcome for outcome in outcomes if isinstance(outcome, LimitReached)), None)
+            before = outcomes[: outcomes.index(limit)] if limit else outcomes
+            for sample in _admitted([o for o in before if isinstance(o, Sample)], admit):
+                batch.count(sample)
+                emit(sample)
                 if rows is not None and batch.num_kept >= rows:
                     return batch
+            if limit:
+                batch.stop(str(limit))
     finally:
-        await _cancel([*window, *kitchen.waiting.values()])
+        await line.clear()
 
 
-def _account(
-    task: asyncio.Task[Sample], batch: Batch, admit: Callable[[Sample], Sample], on_row: Callable[[Sample], None]
-) -> None:
-    batch.seeds += 1
-    limit = task.exception()
-    if limit is not None:
-        batch.unfinished += 1
-        batch.stopped_by = str(limit)
-        return
-    sample = task.result()
-    if sample.dropped is None:
-        sample = admit(sample)
-    batch.samples.append(sample)
-    batch.num_kept += sample.dropped is None
-    on_row(sample)
+class _Line:
+    """The rows under way, in seed order."""
+
+    def __init__(self, kitchen: Kitchen, seeds: Iterator[Seed], at_once: int) -> None:
+        self.window: deque[asyncio.Task[Sample]] = deque()
+        self._kitchen = kitchen
+        self._seeds = seeds
+        self._at_once = at_once
+        self._exhausted = False
+        self._running = 0
+        self._changed = asyncio.Event()
+        self._fault: BaseException | None = None
+        self._watch = asyncio.create_task(self._watch_teachers())
+
+    def begin(self, batch: Batch, rows: int | None) -> None:
+        """Starts as many rows as there is room for, as long as more are wanted."""
+        most = min(LOOKAHEAD * self._at_once, batch.seeds_for(rows))
+        while not batch.stopped_by and self._running < self._at_once and len(self.window) < most:
+            seed = None if self._exhausted else next(self._seeds, None)
+            if seed is None:
+                self._exhausted = True
+                return
+            task = asyncio.create_task(Row(seed, self._kitchen).cook())
+            task.add_done_callback(self._row_ended)
+            self.window.append(task)
+            self._running += 1
+
+    async def ended(self) -> list[Sample | LimitReached]:
+        """The rows that ended and have none before them under way, once anything has changed; may be none.
+
+        Raises:
+            SynthError, SandboxUnavailable: what ended a row other than its own result or a limit.
+        """
+        if self._running:
+            await self._changed.wait()
+            self._changed.clear()
+        if self._fault is not None:
+            raise self._fault
+        outcomes: list[Sample | LimitReached] = []
+        while self.window and self.window[0].done():
+            task = self.window.popleft()
+            limit = task.exception()
+            assert limit is None or isinstance(limit, LimitReached), "any other was raised above"
+            outcomes.append(task.result() if limit is None else limit)
+        return outcomes
+
+    async def clear(self) -> None:
+        """Ends what is still under way."""
+        tasks = [self._watch, *self.window, *self._kitchen.waiting.values()]
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _row_ended(self, task: asyncio.Task[Sample]) -> None:
+        self._running -= 1
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, LimitReached):
+            self._fault = self._fault or error
+        self._changed.set()
+
+    async def _watch_teachers(self) -> None:
+        """Ends the wait where no teacher answers any more."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            try:
+                self._kitchen.check_stall()
+            except SynthError as stall:
+                self._fault = self._fault or stall
+                self._changed.set()
 
 
-def _raise_first_fault(window: deque[asyncio.Task[Sample]]) -> None:
-    """Raises what ended a row other than its own result or a limit: the run cannot go on."""
-    for task in window:
-        if task.done() and (fault := task.exception()) is not None and not isinstance(fault, LimitReached):
-            raise fault
-
-
-async def _cancel(tasks: list[asyncio.Task[Sample]] | list[asyncio.Task[object]]) -> None:
-    for task in tasks:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)
+def _admitted(samples: list[Sample], admit: Callable[[list[Sample]], list[Sample]]) -> Iterator[Sample]:
+    """The samples in order, those not dropped yet as `admit` has them."""
+    admitted = iter(admit([sample for sample in samples if sample.dropped is None]))
+    return (next(admitted) if sample.dropped is None else sample for sample in samples)

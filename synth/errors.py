@@ -5,7 +5,8 @@
     |- SeedError            the seeds: not found, empty, wrong columns
     |- TeacherError         the endpoint
     |  |- TeacherUnreachable   nothing answers there
-    |  `- TeacherRefused       bad key, no credit, unknown model
+    |  |- TeacherRefused       bad key, no credit, unknown model
+    |  `- CallFailed           one call, again and again; ends its row and not the run
     `- RunFolderError       the run folder: in use by another process, not readable, disk full
 
 A bad row is none of these: it is a dropped `Sample` with its reason.
@@ -35,6 +36,10 @@ class TeacherUnreachable(TeacherError):
 
 class TeacherRefused(TeacherError):
     """The endpoint answers and says no: key, credit or model."""
+
+
+class CallFailed(TeacherError):
+    """One call failed again and again while others were answered."""
 
 
 class RunFolderError(SynthError):

@@ -8,37 +8,184 @@ Not covered: the words of the dataset card (`card.py`).
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from synth.card import CardFacts, CardStats, render_card
 from synth.errors import RunFolderError
-from synth.files import atomic_file
+from synth.files import atomic_file, publish, writable
 from synth.sample import EVIDENCE, Check, Evidence, Funnel, Provenance, Sample, TestOutcome
 
 DATA_FILE = "data/train-00000-of-00001.parquet"
+ROW_GROUP = 4096
+SLICE = 128
+"""Rows turned into columns at once: a few milliseconds of work."""
+
+
+class ParquetStream:
+    """A Parquet file that grows row by row in flat memory and takes the place of `path` once the block ends well.
+
+    Row groups are of `ROW_GROUP` rows whatever the pace, so the same rows give the same bytes. Compression runs in a
+    thread. Until the end the rows are in `.NAME.partial`; of two writers at once the later would destroy the earlier's.
+    """
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        self.num_rows = 0
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.partial")
+        self._schema = schema
+        self._rows: list[dict[str, Any]] = []
+        self._slices: list[Any] = []
+        self._held = ExitStack()
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> ParquetStream:
+        import pyarrow.parquet
+
+        with writable(self._path), ExitStack() as held:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = held.enter_context(self._partial.open("wb"))
+            held.callback(self._partial.unlink, missing_ok=True)
+            self._writer = pyarrow.parquet.ParquetWriter(
+                self._file, self._schema, compression="zstd", compression_level=3, version="2.6"
+            )
+            held.callback(self._abandon)
+            self._thread = held.enter_context(ThreadPoolExecutor(1, "parquet"))
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with writable(self._path), self._held:
+            if kind is None:
+                self._slice()
+                self._write_group()
+                self._wait()
+                self._writer.close()
+                publish(self._file, self._partial, self._path)
+
+    def _abandon(self) -> None:
+        """Closes the writer where that was not done, whatever it says of its file."""
+        with suppress(Exception):
+            self._writer.close()
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Appends one row. Raises: `RunFolderError`."""
+        self.num_rows += 1
+        self._rows.append(row)
+        if len(self._rows) == SLICE:
+            self._slice()
+        if self.num_rows % ROW_GROUP == 0:
+            self._write_group()
+
+    def _slice(self) -> None:
+        """Turns the newest rows into columns: a few at a time, since calls wait meanwhile."""
+        import pyarrow
+
+        if self._rows:
+            self._slices.append(pyarrow.RecordBatch.from_pylist(self._rows, schema=self._schema))
+            self._rows = []
+
+    def _write_group(self) -> None:
+        import pyarrow
+
+        self._wait()
+        if self._slices or not self.num_rows:
+            table = pyarrow.Table.from_batches(self._slices, schema=self._schema).combine_chunks()
+            self._slices = []
+            self._writing = self._thread.submit(self._writer.write_table, table, row_group_size=ROW_GROUP)
+
+    def _wait(self) -> None:
+        with writable(self._path):
+            if self._writing is not None:
+                self._writing.result()
+
+
+class SamplesWriter:
+    """`samples.parquet` in the making."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = ParquetStream(path, _samples_schema())
+
+    def __enter__(self) -> SamplesWriter:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self._stream.__exit__(*failure)
+
+    def add(self, sample: Sample) -> None:
+        """Appends one sample. Raises: `RunFolderError`."""
+        self._stream.add(_to_row(sample))
 
 
 def write_samples(path: Path, samples: Iterable[Sample]) -> None:
     """Writes every sample to one Parquet file, in order. Raises: `RunFolderError`."""
-    _write(path, [_to_row(sample) for sample in samples], _samples_schema())
+    with SamplesWriter(path) as writer:
+        for sample in samples:
+            writer.add(sample)
+
+
+class StoredSamples:
+    """The samples in a file of `write_samples`, to be gone through as often as needed, a few at a time in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[Sample]:
+        """The samples in order. Raises: `RunFolderError` where the file cannot be read."""
+        import pyarrow
+        import pyarrow.parquet
+
+        try:
+            with pyarrow.parquet.ParquetFile(self._path) as file:
+                for batch in file.iter_batches(batch_size=SLICE, use_threads=False):
+                    for row in batch.cast(_samples_schema()).to_pylist():
+                        yield _from_row(row)
+        except (OSError, pyarrow.ArrowException) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise RunFolderError(
+                f"{self._path}: cannot be read, got {reason}; run the same generate command again"
+            ) from error
 
 
 def read_samples(path: Path) -> list[Sample]:
     """The samples that `write_samples` wrote. Raises: `RunFolderError` where that cannot be read."""
-    import pyarrow
-    import pyarrow.parquet
+    return list(StoredSamples(path))
 
-    try:
-        rows = pyarrow.parquet.read_table(path, schema=_samples_schema()).to_pylist()
-    except (OSError, pyarrow.ArrowException) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunFolderError(f"{path}: cannot be read, got {reason}; run the same generate command again") from error
-    return [_from_row(row) for row in rows]
+
+class ExportWriter:
+    """The training set in the making: the kept samples whose evidence is one of `evidence`, and a card over them."""
+
+    def __init__(self, folder: Path, evidence: Collection[Evidence] = EVIDENCE) -> None:
+        self._folder = folder
+        self._evidence = evidence
+        self._stream = ParquetStream(folder / DATA_FILE, _training_schema())
+        self._stats = CardStats()
+
+    def __enter__(self) -> ExportWriter:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self._stream.__exit__(*failure)
+
+    def add(self, sample: Sample) -> None:
+        """Appends one sample, if it belongs there. Raises: `RunFolderError`."""
+        self._stats.count(sample)
+        if sample.dropped is None and sample.evidence in self._evidence:
+            self._stream.add(_to_training_row(self._stream.num_rows, sample))
+            self._stats.add(sample)
+
+    def write_card(self, facts: CardFacts) -> int:
+        """How many rows went into the folder, whose card is written last. Raises: `RunFolderError`."""
+        with atomic_file(self._folder / "README.md") as file:
+            file.write(render_card(self._stats, facts).encode())
+        return self._stream.num_rows
 
 
 def write_export(
@@ -55,34 +202,29 @@ def write_export(
 
     The card tells `about` (the recipe's line on itself), `command` and `funnel`. Raises: `RunFolderError`.
     """
-    stats = CardStats()
-    rows: list[dict[str, Any]] = []
-    for sample in samples:
-        stats.count(sample)
-        if sample.dropped is None and sample.evidence in evidence:
-            rows.append(_to_training_row(len(rows), sample))
-            stats.add(sample)
-    facts = CardFacts(recipe=recipe, about=about, command=command, funnel=funnel, version=version("opencook"))
-    _write(folder / DATA_FILE, rows, _training_schema())
-    with atomic_file(folder / "README.md") as file:
-        file.write(render_card(stats, facts).encode())
-    return len(rows)
+    with ExportWriter(folder, evidence) as writer:
+        for sample in samples:
+            writer.add(sample)
+    return writer.write_card(card_facts(recipe=recipe, about=about, command=command, funnel=funnel))
 
 
-def _write(path: Path, rows: list[dict[str, Any]], schema: Any) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    table = pyarrow.Table.from_pylist(rows, schema=schema)
-    with atomic_file(path) as file:
-        pyarrow.parquet.write_table(table, file, compression="zstd", compression_level=3, version="2.6")
+def card_facts(*, recipe: str, about: str = "", command: str = "", funnel: Funnel | None = None) -> CardFacts:
+    """The facts of a card that this version of the toolkit writes."""
+    return CardFacts(recipe=recipe, about=about, command=command, funnel=funnel, version=version("opencook"))
 
 
 def _to_row(sample: Sample) -> dict[str, Any]:
-    row = dataclasses.asdict(sample)
-    row["scores"] = list(sample.scores.items())
-    row["provenance"]["templates"] = list(sample.provenance.templates.items())
-    return {"id": sample.id, **row}
+    row = fields_of(sample)
+    origin = fields_of(sample.provenance)
+    origin["templates"] = list(sample.provenance.templates.items())
+    check = sample.check
+    row["check"] = check and fields_of(check) | {"outcomes": [fields_of(outcome) for outcome in check.outcomes]}
+    return {"id": sample.id, **row, "scores": list(sample.scores.items()), "provenance": origin}
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """The fields of a dataclass, one level deep: `dataclasses.asdict` copies all that is in them."""
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 def _from_row(row: dict[str, Any]) -> Sample:

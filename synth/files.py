@@ -35,21 +35,34 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            yield file
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)  # temporary files are private; results are not
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise RunFolderError(_explain(path, error)) from error
+        with writable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+                temporary = Path(file.name)
+                yield file
+                publish(file, temporary, path)
     finally:
         if temporary is not None:
             with suppress(FileNotFoundError):  # it became `path`
                 temporary.unlink()
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Turns what the disk says about `path` into one line. Raises: `RunFolderError`."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(_explain(path, error)) from error
+
+
+def publish(file: IO[bytes], temporary: Path, path: Path) -> None:
+    """Puts what was written as `temporary` in the place of `path`, so that a power cut leaves one of the two."""
+    file.flush()
+    os.fchmod(file.fileno(), 0o644)  # temporary files are private; results are not
+    os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(path.parent)
 
 
 def read_table(path: Path) -> Table:

@@ -9,21 +9,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from synth.budget import NO_BUDGET, Budget
 from synth.curate.decontaminate import Decontaminator, load_benchmark
 from synth.curate.exact import ExactIndex
 from synth.curate.near import NearIndex
 from synth.endpoints import Spec, open_teacher
 from synth.engine import Batch, cook
 from synth.errors import TeacherRefused
-from synth.export import write_export, write_samples
+from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
 from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
 from synth.progress import Snapshot
@@ -34,8 +35,11 @@ from synth.sample import Sample
 from synth.schema import Ask, Run
 from synth.seeds import open_seeds
 from synth.steps import Kitchen
-from synth.teacher import Price, Teacher
+from synth.teacher import STALL_S, TIMEOUT_S, Limits, Price, Teacher
 from synth.verify import Runner
+
+ROWS_PER_CALL = 2
+"""Rows under way for each call allowed at once: enough that some wait for a call while others are run and judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +52,35 @@ class Order:
     seeds: str | None = None
     teacher: str | None = None
     judge: str | None = None
-    base_url: str | None = None
+    base_urls: tuple[str, ...] = ()
     price: Price | None = None
     """`None` takes what the price tables say."""
     prices: Path | None = None
     """A price table of the user's own."""
     rows: int | None = None
     """Kept rows wanted; `None` takes every seed once."""
-    max_calls: int | None = None
-    max_cost_usd: float | None = None
+    budget: Budget = NO_BUDGET
     locale: str = "en"
     concurrency: int | None = None
-    """Calls to the teacher at once."""
+    """Calls to the teacher at once, at most."""
+    rpm: float | None = None
+    tpm: float | None = None
+    timeout_s: float = TIMEOUT_S
+    stall_s: float = STALL_S
     workers: int = 2
     """Sandbox containers."""
     seed: int = 0
     command: str = ""
+
+    def limits(self, spec: Spec) -> Limits:
+        """How hard a teacher may be asked."""
+        return Limits(
+            concurrency=self.concurrency or spec.concurrency,
+            rpm=self.rpm,
+            tpm=self.tpm,
+            timeout_s=self.timeout_s,
+            stall_s=self.stall_s,
+        )
 
 
 class Curator:
@@ -75,6 +92,10 @@ class Curator:
         self._near = NearIndex()
         self._ids: list[str] = []
         """Of every row that the indexes were shown, kept or not: their answers count in those."""
+
+    def admit_many(self, samples: list[Sample]) -> list[Sample]:
+        """The rows, dropped where they must be."""
+        return [self.admit(sample) for sample in samples]
 
     def admit(self, sample: Sample) -> Sample:
         """The row, dropped if it must be."""
@@ -98,6 +119,10 @@ class Result:
     folder: RunFolder
     batch: Batch
     facts: RunFacts
+    samples: Iterable[Sample]
+    """Kept and dropped, in seed order; to be gone through as often as needed."""
+    stats: RowStats
+    """Counts over them."""
 
 
 async def generate(
@@ -116,7 +141,7 @@ async def generate(
     recipe = open_recipe(order.recipe)
     for locale in LOCALES if order.locale == "mix" else (order.locale,):
         recipe.check_locale(locale)
-    spec = Spec.parse(order.teacher, order.base_url)
+    spec = Spec.parse(order.teacher, order.base_urls)
     source = order.seeds or recipe.file.seeds
     skipped: Counter[str] = Counter()
     seeds = open_seeds(source, seed=order.seed, skipped=skipped)
@@ -128,22 +153,67 @@ async def generate(
         runner = stack.enter_context(_sandbox(recipe, order.workers, ledger, say))
         kitchen = await _staff(stack, order, spec, recipe, ledger, runner, folder, say)
         stats = RowStats()
-        stack.enter_context(_ticking(lambda: watch(_snapshot(kitchen, stats))))
-        batch = await cook(
-            kitchen,
-            seeds,
-            rows=order.rows,
-            at_once=order.concurrency or spec.concurrency,
-            admit=Curator().admit,
-            on_row=stats.add,
-        )
-        watch(_snapshot(kitchen, stats))
+        stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch)))
+        output = _Output(folder, write=write)
+
+        def emit(sample: Sample) -> None:
+            stats.add(sample)
+            output.emit(sample)
+
+        with output:
+            batch = await cook(
+                kitchen,
+                seeds,
+                rows=order.rows,
+                at_once=ROWS_PER_CALL * (order.concurrency or spec.concurrency),
+                admit=Curator().admit_many,
+                emit=emit,
+            )
+        _tick(kitchen, stats, watch)
         facts = _facts(order, folder, source, kitchen)
     if skipped:
         say(f"left out of {source}: {', '.join(f'{reason} {count}' for reason, count in skipped.most_common())}")
     if write:
-        _write(folder, order, recipe, batch, facts, skipped)
-    return Result(folder=folder, batch=batch, facts=facts)
+        output.describe(recipe, batch, facts)
+        folder.write_manifest(manifest(order, recipe, batch, facts) | {"skipped": dict(skipped)})
+    return Result(folder=folder, batch=batch, facts=facts, samples=output.samples, stats=stats)
+
+
+class _Output:
+    """Where finished rows go: into the files of the run, or, for a preview, into a list."""
+
+    def __init__(self, folder: RunFolder, *, write: bool) -> None:
+        self._folder = folder
+        self._shown: list[Sample] = []
+        self._writers = (SamplesWriter(folder.samples), ExportWriter(folder.export)) if write else None
+        self._held = ExitStack()
+
+    @property
+    def samples(self) -> Iterable[Sample]:
+        """The rows, once the block has ended."""
+        return StoredSamples(self._folder.samples) if self._writers else self._shown
+
+    def __enter__(self) -> None:
+        for writer in self._writers or ():
+            self._held.enter_context(writer)
+
+    def __exit__(self, *failure: Any) -> None:
+        self._held.__exit__(*failure)
+
+    def emit(self, sample: Sample) -> None:
+        """Takes one row."""
+        if self._writers is None:
+            self._shown.append(sample)
+            return
+        for writer in self._writers:
+            writer.add(sample)
+
+    def describe(self, recipe: Recipe, batch: Batch, facts: RunFacts) -> None:
+        """Writes the pages over the rows."""
+        assert self._writers is not None, "a preview has no pages"
+        card = card_facts(recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel)
+        self._writers[1].write_card(card)
+        write_report(self._folder.report, self.samples, batch.funnel, facts)
 
 
 async def _staff(
@@ -160,11 +230,10 @@ async def _staff(
 
     async def hire(who: Spec, role: str) -> Teacher:
         say(f"{role}: {who}")
-        concurrency = order.concurrency or who.concurrency
         log = folder.path / f"{role}.log"
-        opened = open_teacher(who, concurrency=concurrency, price=order.price, prices=order.prices, log=log)
+        opened = open_teacher(who, limits=order.limits(who), price=order.price, prices=order.prices, log=log, say=say)
         teacher = await stack.enter_async_context(opened)
-        if order.max_cost_usd is not None and teacher.price is None:
+        if order.budget.max_cost_usd is not None and teacher.price is None:
             raise TeacherRefused(
                 f"--max-cost: what {teacher.model} costs at {teacher.base_url} is not known; "
                 "give --price PROMPT,COMPLETION or a table with --prices"
@@ -175,12 +244,11 @@ async def _staff(
         recipe=recipe,
         ledger=ledger,
         teacher=await hire(spec, "teacher") if any(isinstance(step, Ask) for step in flat(recipe.steps)) else None,
-        judge=await hire(Spec.parse(order.judge, order.base_url), "judge") if order.judge else None,
+        judge=await hire(Spec.parse(order.judge, order.base_urls), "judge") if order.judge else None,
         runner=runner,
         locale=order.locale,
         seed=order.seed,
-        max_calls=order.max_calls,
-        max_cost_usd=order.max_cost_usd,
+        budget=order.budget,
     )
 
 
@@ -200,12 +268,23 @@ def _ticking(tick: Callable[[], None], every_s: float = 0.5) -> Iterator[None]:
         task.cancel()
 
 
+def _tick(kitchen: Kitchen, stats: RowStats, watch: Callable[[Snapshot], None]) -> None:
+    """Shows where the run stands, and leaves word of it in the ledger."""
+    snapshot = _snapshot(kitchen, stats)
+    kitchen.ledger.note_progress({"kept": snapshot.kept, "dropped": dict(snapshot.dropped), "seeds": snapshot.done})
+    watch(snapshot)
+
+
 def _snapshot(kitchen: Kitchen, stats: RowStats) -> Snapshot:
     paid = kitchen.ledger.paid
+    teachers = [who for who in (kitchen.teacher, kitchen.judge) if who]
     return Snapshot(
         kept=stats.outcomes[None],
         dropped=stats.dropped,
-        in_flight=sum(who.in_flight for who in (kitchen.teacher, kitchen.judge) if who),
+        in_flight=sum(who.in_flight for who in teachers),
+        window=sum(who.limiter.window for who in teachers),
+        concurrency=sum(who.limiter.concurrency for who in teachers),
+        waiting="; ".join(filter(None, (who.describe_wait() for who in teachers))),
         calls=paid.calls,
         prompt_tokens=paid.prompt_tokens,
         completion_tokens=paid.completion_tokens,
@@ -253,18 +332,6 @@ def _facts(order: Order, folder: RunFolder, seeds: str, kitchen: Kitchen) -> Run
         cost_usd=spent.cost_usd,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _write(
-    folder: RunFolder, order: Order, recipe: Recipe, batch: Batch, facts: RunFacts, skipped: Counter[str]
-) -> None:
-    """Everything a finished run leaves, the manifest last: it vouches for the rest."""
-    funnel = batch.funnel
-    write_samples(folder.samples, batch.samples)
-    about = recipe.file.about
-    write_export(folder.export, batch.samples, recipe=recipe.name, about=about, funnel=funnel)
-    write_report(folder.report, batch.samples, funnel, facts)
-    folder.write_manifest(manifest(order, recipe, batch, facts) | {"skipped": dict(skipped)})
 
 
 def manifest(order: Order, recipe: Recipe, batch: Batch, facts: RunFacts) -> dict[str, Any]:

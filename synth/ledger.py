@@ -1,21 +1,25 @@
 """The ledger: every completion and every verdict of a run, in one SQLite file, keyed by what could change it.
 
 These two kinds of facts are expensive and not repeatable; all the rest is recomputed from them. Each fact is committed
-before anything is built on it, so a process killed at any moment loses only the calls still in flight.
-Write-ahead logging lets `synth status` read while a run writes. Not covered: batching writes for very fast endpoints.
+before anything is built on it, so a process killed at any moment loses only the calls still in flight. Facts that come
+in the same turn of the event loop share a commit. Write-ahead logging lets `synth status` read while a run writes; the
+log is worked into the file by a thread, so that the disk never holds up a call.
+Not covered: batches at the provider (`batches.py`), more ledgers than one (`merge.py`).
 """
 
 from __future__ import annotations
 
-import dataclasses
+import asyncio
 import fcntl
+import functools
 import hashlib
 import json
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,16 +29,23 @@ from synth.errors import RunFolderError
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS completions (
-    key TEXT PRIMARY KEY, teacher TEXT NOT NULL, request TEXT NOT NULL, text TEXT NOT NULL, finish_reason TEXT NOT NULL,
-    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost_usd REAL, seconds REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, job TEXT NOT NULL, verdict TEXT NOT NULL) WITHOUT ROWID;
+    key TEXT NOT NULL UNIQUE, teacher TEXT NOT NULL, request TEXT NOT NULL, text TEXT NOT NULL,
+    finish_reason TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost_usd REAL,
+    seconds REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS verdicts (key TEXT NOT NULL UNIQUE, job TEXT NOT NULL, verdict TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (id INTEGER PRIMARY KEY, started REAL NOT NULL, last_seen REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS progress (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+"""Rows lie in the order of their arrival; ordered by key, each would dirty a page of its own in a large file."""
+COLUMNS = "text, finish_reason, prompt_tokens, completion_tokens, cost_usd, seconds"
+CHECKPOINT_PAGES = 1000
+"""Pages of 4 KiB in the write-ahead log before the thread works them into the file."""
+SEEN_EVERY_S = 1.0
+CHECKED_BYTES = 256 * 2**20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """One call to a teacher, as far as it can change the answer."""
 
@@ -45,14 +56,21 @@ class Request:
     index: int = 0
     """Which of several samples of the same prompt this is."""
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """SHA-256 hex over the whole request."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return hashlib.sha256(self.json.encode()).hexdigest()
 
-    def to_json(self) -> str:
+    @functools.cached_property
+    def json(self) -> str:
         """Canonical JSON."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False)
+        fields = {
+            "index": self.index,
+            "messages": self.messages,
+            "sampling": self.sampling,
+            "teacher": self.teacher,
+        }
+        return json.dumps(fields, sort_keys=True, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +110,25 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if "full" in str(error):
-            raise RunFolderError(
-                f"{path}: the disk is full; free some space, then run the same command again"
-            ) from None
-        raise RunFolderError(
-            f"{path}: cannot be used as a ledger ({error}); move it away or choose another --out"
-        ) from None
+        raise RunFolderError(_explain(path, error)) from None
     except OSError as error:
         raise RunFolderError(
             f"{path}: {error.strerror}; check the disk and the permissions, or choose another --out"
         ) from None
+
+
+def _explain(path: Path, error: sqlite3.Error) -> str:
+    said = str(error)
+    if "full" in said:
+        return f"{path}: the disk is full; free some space, then run the same command again"
+    if "readonly" in said or "unable to open" in said:
+        return f"{path}: cannot be written ({said}); check the permissions of the folder, or choose another --out"
+    if "malformed" in said or "decode" in said:
+        return (
+            f"{path}: is damaged ({said}); put a copy of it in its place, or save what can be read with "
+            f"`sqlite3 {path.name} .recover | sqlite3 saved.sqlite`"
+        )
+    return f"{path}: cannot be used as a ledger ({said}); move it away or choose another --out"
 
 
 class Ledger:
@@ -133,20 +159,25 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode=WAL")
             # A killed process loses nothing under NORMAL; only a power cut can lose the last commits.
             self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("PRAGMA wal_autocheckpoint=0")
+            _check(self._db, self.path)
             self._db.executescript(SCHEMA)
-            now = time.time()
+            self._started, self._began = time.time(), time.monotonic()
             self._session = self._db.execute(
-                "INSERT INTO sessions(started, last_seen) VALUES (?, ?)", (now, now)
+                "INSERT INTO sessions(started, last_seen) VALUES (?, ?)", (self._started, self._started)
             ).lastrowid
+            self._seen_at = self._began
+            self._facts: list[tuple[str, tuple[Any, ...]]] = []
+            self._commits: list[asyncio.Future[None]] = []
             self.paid = self.spent()
+            self._checkpoints = held.enter_context(_Checkpoints(self.path))
             self._held = held.pop_all()  # what fails before this gives the file and the folder back
 
     def completion(self, key: str) -> Completion | None:
         """The completion under `key`, if it was ever paid for."""
-        columns = "text, finish_reason, prompt_tokens, completion_tokens, cost_usd, seconds"
         with readable(self.path):
-            row = self._db.execute(f"SELECT {columns} FROM completions WHERE key = ?", (key,)).fetchone()
-        return row and Completion(**dict(zip(columns.split(", "), row, strict=True)))
+            row = self._db.execute(f"SELECT {COLUMNS} FROM completions WHERE key = ?", (key,)).fetchone()
+        return row and Completion(**dict(zip(COLUMNS.split(", "), row, strict=True)))
 
     def request(self, key: str) -> Request | None:
         """The request that was answered under `key`."""
@@ -159,29 +190,25 @@ class Ledger:
 
     def add_completion(self, request: Request, completion: Completion) -> None:
         """Records a paid call; returns once it is committed."""
+        self._add_completion(request, completion)
+        self._commit()
+
+    async def record_completion(self, request: Request, completion: Completion) -> None:
+        """As `add_completion`, in one commit with all that arrives in the same turn of the event loop."""
+        self._add_completion(request, completion)
+        await self._committed()
+
+    def _add_completion(self, request: Request, completion: Completion) -> None:
         c = completion
-        values = (
-            request.key,
-            request.teacher,
-            request.to_json(),
-            c.text,
-            c.finish_reason,
-            c.prompt_tokens,
-            c.completion_tokens,
-        )
-        with readable(self.path):
-            self._db.execute("BEGIN")
-            self._db.execute(
-                "INSERT OR IGNORE INTO completions VALUES (?,?,?,?,?,?,?,?,?)", (*values, c.cost_usd, c.seconds)
-            )
-            self._seen()
-            self._db.execute("COMMIT")
-        self.paid = dataclasses.replace(
-            self.paid,
-            calls=self.paid.calls + 1,
-            prompt_tokens=self.paid.prompt_tokens + c.prompt_tokens,
-            completion_tokens=self.paid.completion_tokens + c.completion_tokens,
-            cost_usd=self.paid.cost_usd if c.cost_usd is None else (self.paid.cost_usd or 0.0) + c.cost_usd,
+        counts = (c.prompt_tokens, c.completion_tokens, c.cost_usd, c.seconds)
+        values = (request.key, request.teacher, request.json, c.text, c.finish_reason, *counts)
+        self._facts.append(("INSERT OR IGNORE INTO completions VALUES (?,?,?,?,?,?,?,?,?)", values))
+        paid = self.paid
+        self.paid = Spent(
+            calls=paid.calls + 1,
+            prompt_tokens=paid.prompt_tokens + c.prompt_tokens,
+            completion_tokens=paid.completion_tokens + c.completion_tokens,
+            cost_usd=paid.cost_usd if c.cost_usd is None else (paid.cost_usd or 0.0) + c.cost_usd,
         )
 
     def verdict(self, key: str) -> Verdict | None:
@@ -197,18 +224,22 @@ class Ledger:
         return dict(json.loads(row[0])) if row else None
 
     def add_verdict(self, key: str, job: dict[str, Any], verdict: Verdict) -> None:
-        """Records what the sandbox said of `job`."""
+        """Records what the sandbox said of `job`; returns once it is committed."""
+        self._add_verdict(key, job, verdict)
+        self._commit()
+
+    async def record_verdict(self, key: str, job: dict[str, Any], verdict: Verdict) -> None:
+        """As `add_verdict`, in one commit with all that arrives in the same turn of the event loop."""
+        self._add_verdict(key, job, verdict)
+        await self._committed()
+
+    def _add_verdict(self, key: str, job: dict[str, Any], verdict: Verdict) -> None:
         values = (key, json.dumps(job, ensure_ascii=False), json.dumps(verdict.to_json(), ensure_ascii=False))
-        with readable(self.path):
-            self._db.execute("BEGIN")
-            self._db.execute("INSERT OR IGNORE INTO verdicts VALUES (?,?,?)", values)
-            self._seen()
-            self._db.execute("COMMIT")
+        self._facts.append(("INSERT OR IGNORE INTO verdicts VALUES (?,?,?)", values))
 
     def note_progress(self, rows: dict[str, Any]) -> None:
-        """Leaves word of how far the run is, for `synth status`."""
-        with readable(self.path):
-            self._db.execute("INSERT OR REPLACE INTO progress VALUES ('rows', ?)", (json.dumps(rows),))
+        """Leaves word of how far the run is, for `synth status`; written with the next commit."""
+        self._facts.append(("INSERT OR REPLACE INTO progress VALUES ('rows', ?)", (json.dumps(rows),)))
 
     def progress(self) -> dict[str, Any] | None:
         """What `note_progress` last left: `kept`, `dropped` by reason, and `seeds` that ended."""
@@ -217,13 +248,52 @@ class Ledger:
             row = self._db.execute("SELECT value FROM progress WHERE name = 'rows'").fetchone() if known else None
         return dict(json.loads(row[0])) if row else None
 
+    async def _committed(self) -> None:
+        """Waits for the commit at the end of this turn of the event loop."""
+        loop = asyncio.get_running_loop()
+        commit = loop.create_future()
+        if not self._commits:
+            loop.call_soon(self._commit_turn)
+        self._commits.append(commit)
+        await commit
+
+    def _commit_turn(self) -> None:
+        commits, self._commits = self._commits, []
+        try:
+            self._commit()
+        except RunFolderError as error:
+            for commit in commits:
+                if not commit.done():
+                    commit.set_exception(error)
+            return
+        for commit in commits:
+            if not commit.done():
+                commit.set_result(None)
+
+    def _commit(self) -> None:
+        """Writes what was added, whole or not at all."""
+        facts, self._facts = self._facts, []
+        with readable(self.path):
+            try:
+                self._db.execute("BEGIN")
+                for statement, values in facts:
+                    self._db.execute(statement, values)
+                if time.monotonic() - self._seen_at >= SEEN_EVERY_S:
+                    self._seen()
+                self._db.execute("COMMIT")
+            except sqlite3.Error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        self._checkpoints.wrote(sum(len(value) for _, values in facts for value in values if isinstance(value, str)))
+
     def spent(self) -> Spent:
         """Totals over everything in the ledger."""
         sums = "count(*), total(prompt_tokens), total(completion_tokens), sum(cost_usd)"
         with readable(self.path):
             calls, prompt, completion, cost = self._db.execute(f"SELECT {sums} FROM completions").fetchone()
             (verdicts,) = self._db.execute("SELECT count(*) FROM verdicts").fetchone()
-            (seconds,) = self._db.execute("SELECT total(last_seen - started) FROM sessions").fetchone()
+            (seconds,) = self._db.execute("SELECT total(max(last_seen - started, 0)) FROM sessions").fetchone()
         return Spent(
             calls=calls,
             prompt_tokens=int(prompt),
@@ -240,6 +310,8 @@ class Ledger:
                 self._lock = None
                 with readable(self.path):
                     self._seen()
+                if self._facts:  # paid for by calls whose rows were cancelled in the same turn
+                    self._commit()
 
     def __enter__(self) -> Ledger:
         return self
@@ -248,7 +320,55 @@ class Ledger:
         self.close()
 
     def _seen(self) -> None:
-        self._db.execute("UPDATE sessions SET last_seen = ? WHERE id = ?", (time.time(), self._session))
+        self._seen_at = time.monotonic()
+        now = self._started + (self._seen_at - self._began)  # the wall clock may jump meanwhile
+        self._db.execute("UPDATE sessions SET last_seen = ? WHERE id = ?", (now, self._session))
+
+
+class _Checkpoints:
+    """A thread that works the write-ahead log into the file: its fsync may take long, and calls go on meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._chars = 0
+        self._due = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="ledger checkpoints", daemon=True)
+
+    def __enter__(self) -> _Checkpoints:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing = True
+        self._due.set()
+        self._thread.join()
+
+    def wrote(self, chars: int) -> None:
+        """Says how much went into the log."""
+        self._chars += chars
+        if self._chars > CHECKPOINT_PAGES * 4096:
+            self._chars = 0
+            self._due.set()
+
+    def _run(self) -> None:
+        with closing(sqlite3.connect(self._path)) as db:
+            while self._due.wait() and not self._closing:
+                self._due.clear()
+                with suppress(sqlite3.Error):  # a full disk: the writer will hear of it itself
+                    db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    """Looks for damage in a file that is read in a second; in a larger one, damage shows where it is met.
+
+    Raises:
+        sqlite3.DatabaseError: there is some.
+    """
+    if path.stat().st_size <= CHECKED_BYTES:
+        (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if said != "ok":
+            raise sqlite3.DatabaseError(f"malformed: {' '.join(said.split())}")
 
 
 def _lock(folder: Path) -> int:

@@ -145,7 +145,7 @@ def _is_kind(value: object, kind: str) -> bool:
 
 def has_syntax_error(code: str, language: str = "python") -> bool:
     """Whether tree-sitter finds an error in `code`; an empty program counts as one."""
-    root = _parser(language).parse(code.encode("utf-8", "replace")).root_node
+    root = _tree(code, language)
     return root.has_error or not root.children
 
 
@@ -154,7 +154,7 @@ def defined_names(code: str, language: str = "python") -> tuple[str, ...]:
     if has_syntax_error(code, language):
         return ()
     names = []
-    for node in _parser(language).parse(code.encode("utf-8", "replace")).root_node.children:
+    for node in _tree(code, language).children:
         inner: Node | None = node.child_by_field_name("definition") if node.type == "decorated_definition" else node
         name = inner.child_by_field_name("name") if inner and inner.type in DEFINITIONS else None
         if name is not None and name.text is not None:
@@ -163,6 +163,11 @@ def defined_names(code: str, language: str = "python") -> tuple[str, ...]:
 
 
 DEFINITIONS = ("function_definition", "class_definition")
+
+
+@functools.lru_cache(maxsize=64)  # a block is looked at several times in a row
+def _tree(code: str, language: str) -> Node:
+    return _parser(language).parse(code.encode("utf-8", "replace")).root_node
 
 
 @functools.cache

@@ -44,7 +44,10 @@ class Ask(Step):
     temperature: float | tuple[float, float] = 0.7
     """One value, or `[first, others]` when several candidates are asked for."""
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] = 1024
+    max_tokens: (
+        Annotated[int, Field(ge=1)] | Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+    ) = 1024
+    """The room for an answer; of several, such as `[1024, 4096]`, the next where an answer was cut short."""
     stop: tuple[str, ...] = ()
 
     @field_validator("temperature")
@@ -69,6 +72,11 @@ class Ask(Step):
     def sets(self) -> tuple[str, ...]:
         """The variables this step sets."""
         return (self.name,) if self.name else (*self.tags, *self.fields)
+
+    @property
+    def rooms(self) -> tuple[int, ...]:
+        """The values of `max_tokens` to try in turn."""
+        return self.max_tokens if isinstance(self.max_tokens, tuple) else (self.max_tokens,)
 
     def temperature_of(self, index: int) -> float:
         """The temperature for candidate `index`."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from synth import parse
-from synth.errors import SynthError
+from synth.budget import NO_BUDGET, Budget, Claim, claim_of
+from synth.errors import CallFailed, SynthError
 from synth.ledger import Completion, Ledger, Request
 from synth.recipe import Recipe, localized
 from synth.sample import Check, Provenance, Sample
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 
 class LimitReached(SynthError):
-    """The next call would pass `--max-calls` or `--max-cost`."""
+    """The next call would pass `--max-calls`, `--max-tokens` or `--max-cost`."""
 
 
 class Dropped(Exception):
@@ -52,37 +53,63 @@ class Kitchen:
     locale: str = "en"
     """`en`, `zh`, or `mix`, which draws one per row."""
     seed: int = 0
-    max_calls: int | None = None
-    max_cost_usd: float | None = None
+    budget: Budget = NO_BUDGET
     waiting: dict[str, asyncio.Task[Completion]] = field(default_factory=dict)
     """Calls in flight: two rows with the same request pay once."""
+    promised: dict[str, Claim] = field(default_factory=dict)
+    """What the calls in flight may come to."""
+
+    def check_stall(self) -> None:
+        """Nothing, while the teachers answer.
+
+        Raises:
+            TeacherUnreachable: one has calls pending and has long answered none.
+        """
+        for teacher in (self.teacher, self.judge):
+            if teacher is not None:
+                teacher.check_stall()
 
     async def answer(self, request: Request, teacher: Teacher) -> Completion:
         """The completion for `request`, from the ledger if it was ever paid for.
 
         Raises:
             LimitReached: it was not, and the budget is used up.
+            CallFailed: the endpoint answers, but not this request.
         """
         key = request.key
         known = self.ledger.completion(key)
         if known is not None:
             return known
         if key not in self.waiting:
-            self._check_budget()
-            self.waiting[key] = asyncio.create_task(self._pay(request, teacher))
-            self.waiting[key].add_done_callback(lambda _: self.waiting.pop(key))
+            if self.budget.is_set:
+                await self._reserve(request, teacher)
+            if key not in self.waiting:  # a twin may have come first meanwhile
+                self.waiting[key] = asyncio.create_task(self._pay(request, teacher))
         return await asyncio.shield(self.waiting[key])
 
     async def _pay(self, request: Request, teacher: Teacher) -> Completion:
-        completion = await teacher.complete(request)
-        self.ledger.add_completion(request, completion)
-        return completion
+        try:
+            completion = await teacher.complete(request)
+            await self.ledger.record_completion(request, completion)
+            return completion
+        finally:
+            self.promised.pop(request.key, None)
+            del self.waiting[request.key]
 
-    def _check_budget(self) -> None:
-        if self.max_calls is not None and self.ledger.paid.calls + len(self.waiting) >= self.max_calls:
-            raise LimitReached(f"--max-calls {self.max_calls} is used up")
-        if self.max_cost_usd is not None and (self.ledger.paid.cost_usd or 0.0) >= self.max_cost_usd:
-            raise LimitReached(f"--max-cost {self.max_cost_usd} is used up")
+    async def _reserve(self, request: Request, teacher: Teacher) -> None:
+        """Promises the most that the call may take, as soon as that is left of the budget.
+
+        Raises:
+            LimitReached: it is not, whatever the calls in flight come to.
+        """
+        claim = claim_of(request, teacher.price)
+        while over := self.budget.exceeded(self.ledger.paid, [*self.promised.values(), claim]):
+            if not self.promised:
+                raise LimitReached(over)
+            in_flight = [self.waiting[key] for key in self.promised]
+            await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
+        if request.key not in self.waiting:
+            self.promised[request.key] = claim
 
 
 class Row:
@@ -117,7 +144,8 @@ class Row:
             last = self._recipe.steps[-1]
             assert isinstance(last, Emit), "the recipe was checked"
             return self._sample(**self._emitted(last))
-        except Dropped as end:
+        except (Dropped, CallFailed) as failure:
+            end = failure if isinstance(failure, Dropped) else Dropped("ask.failed", str(failure))
             instruction = str(self._variables.get("instruction") or "")
             known = {"instruction": instruction, "entry_point": self._seed.entry_point}
             fields = {**known, **self._verified, **({"check": end.check} if end.check else {})}
@@ -151,17 +179,15 @@ class Row:
         teacher = kitchen.judge or kitchen.teacher if step.role == "judge" else kitchen.teacher
         assert teacher is not None, "a teacher is hired for recipes that ask"
         messages = self._recipe.render_chat(step.template, self._locale, self._variables)
-        requests = [
-            Request(teacher=teacher.name, messages=messages, sampling=self._sampling(step, index), index=index)
-            for index in range(step.candidates or 1)
-        ]
-        completions = await together([kitchen.answer(request, teacher) for request in requests])
-        self._completions.update({r.key: c for r, c in zip(requests, completions, strict=True)})
-        self._asked.update({r.key: localized(step.template, self._locale) for r in requests})
+        asking = [self._answer(step, messages, index, teacher) for index in range(step.candidates or 1)]
+        answers = [await asking[0]] if len(asking) == 1 else await together(asking)
         read, faults = [], []
-        for completion in completions:
+        for made in answers:
+            for request, completion in made:
+                self._completions[request.key] = completion
+                self._asked[request.key] = localized(step.template, self._locale)
             try:
-                read.append(self._read(step, completion))
+                read.append(self._read(step, made[-1][1]))
             except parse.Unparsable as fault:
                 faults.append(fault)
         if not read:
@@ -171,10 +197,23 @@ class Row:
         elif step.name:
             self._variables[step.name] = read if step.candidates else read[0]
 
-    def _sampling(self, step: Ask, index: int) -> dict[str, Any]:
+    async def _answer(
+        self, step: Ask, messages: tuple[dict[str, str], ...], index: int, teacher: Teacher
+    ) -> list[tuple[Request, Completion]]:
+        """What was asked for one candidate: once, and again with more room while the answer was cut short."""
+        made: list[tuple[Request, Completion]] = []
+        for max_tokens in step.rooms:
+            sampling = self._sampling(step, index, max_tokens)
+            request = Request(teacher=teacher.name, messages=messages, sampling=sampling, index=index)
+            made.append((request, await self._kitchen.answer(request, teacher)))
+            if made[-1][1].finish_reason != "length":
+                break
+        return made
+
+    def _sampling(self, step: Ask, index: int, max_tokens: int) -> dict[str, Any]:
         sampling: dict[str, Any] = {
             "temperature": step.temperature_of(index),
-            "max_tokens": step.max_tokens,
+            "max_tokens": max_tokens,
             "seed": self._kitchen.seed + index,
         }
         if step.top_p is not None:
@@ -192,7 +231,7 @@ class Row:
             Unparsable: it is not there, or the completion was cut short or refused.
         """
         if completion.finish_reason == "length":
-            raise parse.Unparsable("ask.truncated", f"longer than max_tokens {step.max_tokens}")
+            raise parse.Unparsable("ask.truncated", f"longer than max_tokens {step.rooms[-1]}")
         if completion.finish_reason in ("refused", "content_filter"):
             raise parse.Unparsable("ask.refused", completion.text[:200])
         if not completion.text.strip():

@@ -1,31 +1,51 @@
-"""Teachers: OpenAI-compatible endpoints, reached through one async client.
+"""Teachers: a model behind OpenAI-compatible endpoints, asked through one wire and one limiter.
 
-`Teacher.complete` answers a `Request` or raises: transient faults (connection, 429, 5xx) are retried with growing
-pauses, a refusal of the key, the credit or the model stops the run, a refusal of this one prompt (too long, filtered)
-is an answer with `finish_reason="refused"`. Not covered: request- and token-rate limits, several base URLs.
+`Teacher.complete` answers a `Request` or raises. A transient fault (connection, timeout, 5xx, a broken answer) is tried
+again after growing pauses, at another endpoint where there are several; a 429 waits its turn again and is no try. A
+refusal of the key, the credit or the model stops the run; a refusal of this one prompt (too long, filtered) is an
+answer with `finish_reason="refused"`. What fails for good while others are answered is `CallFailed`, its row's end.
+Not covered: which call may leave and when (`limiter.py`), HTTP (`wire.py`), batch endpoints (`batches.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
 
-from synth.errors import SynthError, TeacherRefused, TeacherUnreachable
+from synth.congestion import CUT, LatencySignal, read_queue
+from synth.errors import CallFailed, SynthError, TeacherRefused, TeacherUnreachable
 from synth.ledger import Completion, Request
+from synth.limiter import Lane, Limiter
 from synth.schema import near
+from synth.wire import Fault, Wire, as_openai_error, read_json
 
-MAX_ATTEMPTS = 6
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+OPENAI_URL = "https://api.openai.com/v1"
+MAX_ATTEMPTS = 12
+"""Tries of one call; their pauses are three minutes together, in which a server can be started anew."""
+STRANGER_ATTEMPTS = 3
+"""Tries at an endpoint that never gave an answer that can be read: it speaks something else."""
 REFUSALS = ("context_length_exceeded", "content_filter")
-TOO_LONG = re.compile(r"context (length|size|window)|maximum context|exceeds? the (available )?context", re.I)
+TOO_LONG = re.compile(
+    r"context (length|size|window)|maximum context|exceeds? the (available )?context|request too large", re.I
+)
 """How servers without error codes say that this one prompt is too long; any other 400 is about all of them."""
 TIMEOUT_S = 600.0
 """A slow machine may well think for minutes; a dead endpoint refuses the connection at once."""
+STALL_S = 900.0
+BYTES_PER_TOKEN = 4
+"""A guess at a prompt's tokens, for the token rate, until the answer counts them."""
+LISTEN_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,37 +79,67 @@ class Price:
         return cls(prompt=prompt, completion=completion)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How hard an endpoint may be asked."""
+
+    concurrency: int
+    """Calls at once, over all base URLs: a ceiling, under which the limiter finds what they take."""
+    rpm: float | None = None
+    """Calls a minute."""
+    tpm: float | None = None
+    """Tokens a minute, prompts and completions."""
+    timeout_s: float = TIMEOUT_S
+    """For one call, from sending to the last byte."""
+    stall_s: float = STALL_S
+    """Without one answer for so long, the run stops."""
+
+
 class Teacher:
-    """An endpoint and the model asked there. Use as an async context manager."""
+    """A model and the endpoints that serve it. Use as an async context manager."""
 
     def __init__(
         self,
         *,
         name: str,
         model: str,
-        base_url: str | None,
+        base_url: str | Sequence[str] | None,
         api_key: str | None,
-        concurrency: int,
+        limits: Limits,
         price: Price | None = None,
         pause_s: Callable[[int], float] = lambda attempt: min(0.5 * 2**attempt, 30.0),
     ) -> None:
-        """`name` identifies the teacher in the ledger; `pause_s` is the pause after failed attempt 0, 1, ..."""
-        import openai
-
+        """`name` identifies the teacher in the ledger; `pause_s` is the pause after failed try 0, 1, ..."""
         self.name = name
         self.model = model
-        self.base_url = base_url or "https://api.openai.com/v1"
+        self.base_urls = [base_url] if isinstance(base_url, str) else list(base_url or [OPENAI_URL])
         self.price = price
-        self.in_flight = 0
+        self.limits = limits
+        self.limiter = Limiter(self.base_urls, concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm)
         self._pause_s = pause_s
-        self._slots = asyncio.Semaphore(concurrency)
-        self._client = openai.AsyncOpenAI(
-            # The client insists on a key; local servers ask for none.
-            api_key=api_key or os.environ.get("OPENAI_API_KEY") or "none",
-            base_url=self.base_url,
-            max_retries=0,
-            timeout=openai.Timeout(TIMEOUT_S, connect=10.0),
-        )
+        # Local servers ask for no key; the header is sent all the same.
+        self._wire = Wire(api_key=api_key or os.environ.get("OPENAI_API_KEY") or "none", timeout_s=limits.timeout_s)
+        self._signals = {lane.base_url: LatencySignal(time.monotonic()) for lane in self.limiter.lanes}
+        self._listeners: list[asyncio.Task[None]] = []
+        self._answers = 0
+        self._pending = 0
+        self._last_answer = time.monotonic()
+        """Or when the first call began after none was pending."""
+        self._last_fault = ""
+        self._usual_completion: float | None = None
+        """Completion tokens of recent answers, averaged."""
+        self._answers_as = ""
+        """The model in the answers, as the endpoint calls it."""
+
+    @property
+    def base_url(self) -> str:
+        """The endpoints, as one names them in a message."""
+        return ", ".join(self.base_urls)
+
+    @property
+    def in_flight(self) -> int:
+        """Calls sent and not yet answered."""
+        return self.limiter.in_flight
 
     async def __aenter__(self) -> Teacher:
         return self
@@ -99,136 +149,283 @@ class Teacher:
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._client.close()
+        for listener in self._listeners:
+            listener.cancel()
+        await asyncio.gather(*self._listeners, return_exceptions=True)
+        await self._wire.close()
 
-    async def models(self) -> list[str]:
-        """The models that the endpoint lists; empty where it has no list.
+    async def models(self, base_url: str | None = None) -> list[str]:
+        """The models that an endpoint (the first one) lists; empty where it has no list.
 
         Raises:
             TeacherUnreachable, TeacherRefused: one line that says what to do.
         """
-        import openai
-
+        url = base_url or self.base_urls[0]
         try:
-            return sorted([model.id async for model in await self._client.models.list()])
-        except openai.NotFoundError:
-            return []
-        except (openai.OpenAIError, ValueError) as error:
-            raise self._stop(error) from None
+            listed = read_json(await self._wire.get(f"{url}/models")).get("data")
+        except Fault as fault:
+            if fault.status in (404, 405):
+                return []
+            raise self._stop(fault, url) from as_openai_error(fault, url)
+        models = listed if isinstance(listed, list) else []
+        return sorted(str(model["id"]) for model in models if isinstance(model, dict) and "id" in model)
 
-    async def check(self) -> None:
-        """Makes sure that the endpoint answers and lists our model, if it lists any.
+    async def check(self, say: Callable[[str], None] = lambda _: None) -> None:
+        """Makes sure that an endpoint answers and lists our model, if it lists any; of several, dead ones are said.
 
         Raises:
             TeacherUnreachable, TeacherRefused: one line that says what to do.
         """
-        models = await self.models()
-        if models and self.model not in models:
-            raise TeacherRefused(f"{self.base_url}: no model {self.model!r} there; {near(self.model, models)}")
+        dead: list[TeacherUnreachable] = []
+        for lane in self.limiter.lanes:
+            try:
+                models = await self.models(lane.base_url)
+            except TeacherUnreachable as error:
+                dead.append(error)
+                if len(dead) == len(self.limiter.lanes):
+                    raise
+                self.limiter.failed(lane, gone=True)
+                say(f"{error}; the others are asked meanwhile")
+                continue
+            if models and self.model not in models:
+                raise TeacherRefused(f"{lane.base_url}: no model {self.model!r} there; {near(self.model, models)}")
+            if lane.base_url != OPENAI_URL:
+                self._listeners.append(asyncio.create_task(self._listen(lane)))
 
     async def complete(self, request: Request) -> Completion:
         """The answer to `request`.
 
         Raises:
-            TeacherUnreachable, TeacherRefused: one line that says what to do.
+            CallFailed: it failed again and again while other calls were answered.
+            TeacherUnreachable, TeacherRefused: one line that says what to do; the run must stop.
         """
-        import openai
-        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+        if not self._pending:
+            self._last_answer = time.monotonic()
+        self._pending += 1
+        answers_before = self._answers
+        try:
+            return await self._call(request)
+        except Fault as fault:
+            if not fault.transient:
+                return self._refused(fault)
+            return await self._call_again(request, answers_before)
+        finally:
+            self._pending -= 1
+
+    async def _call_again(self, request: Request, answers_before: int) -> Completion:
+        from tenacity import AsyncRetrying, retry_if_exception
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception(_is_transient),
-            stop=stop_after_attempt(MAX_ATTEMPTS),
-            wait=lambda state: max(self._pause_s(state.attempt_number - 1), _retry_after_s(state.outcome)),
+            retry=retry_if_exception(lambda error: isinstance(error, Fault) and error.transient),
+            stop=self._is_last,
+            wait=lambda state: self._pause_s(state.attempt_number),
             reraise=True,
         )
-        async with self._slots:
-            self.in_flight += 1
-            started = time.monotonic()
+        try:
+            await asyncio.sleep(self._pause_s(0))
+            return await retrying(self._call, request, again=True)
+        except Fault as last:
+            if not last.transient:
+                return self._refused(last)
+            if self._answers > answers_before:
+                raise CallFailed(f"failed {MAX_ATTEMPTS} times while other calls were answered ({last})") from last
+            raise self._stop(last, self.base_url) from as_openai_error(last, self.base_url)
+
+    def _is_last(self, state: RetryCallState) -> bool:
+        """Whether no further try follows; the first was made before `state` began to count."""
+        fault = state.outcome.exception() if state.outcome else None
+        is_strange = isinstance(fault, Fault) and fault.status == 200 and not self._answers
+        return state.attempt_number + 1 >= (STRANGER_ATTEMPTS if is_strange else MAX_ATTEMPTS)
+
+    async def _call(self, request: Request, *, again: bool = False) -> Completion:
+        """One try: the first answer that is no throttling.
+
+        Raises:
+            Fault: it brought none.
+        """
+        body = {"model": self.model, "messages": request.messages, **request.sampling}
+        expected = self._expected_tokens(request) if self.limits.tpm else 0.0
+        while True:
+            lane = await self.limiter.enter(expected, again=again)
+            sent = time.monotonic()
             try:
-                answer: Any = await retrying(self._call, request)
-            except openai.BadRequestError as error:
-                if error.code not in REFUSALS and not TOO_LONG.search(error.message):
-                    raise self._stop(error) from None
-                return Completion(text=str(error.message), finish_reason="refused")
-            except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
-                raise self._stop(error) from None
+                completion = self._read(await self._wire.post(f"{lane.base_url}/chat/completions", body), sent)
+            except Fault as fault:
+                self._note(fault, lane, sent)
+                self.limiter.settle(expected, 0.0 if fault.status else expected)
+                if not fault.throttled or TOO_LONG.search(fault.message):
+                    raise
+                again = True
+                continue
             finally:
-                self.in_flight -= 1
-        return self._to_completion(answer, time.monotonic() - started)
+                self.limiter.leave(lane)
+            self._learn(completion, lane, expected)
+            return completion
 
-    async def _call(self, request: Request) -> Any:
-        answer = await self._client.chat.completions.create(
-            model=self.model,
-            messages=list(request.messages),  # type: ignore[arg-type]
-            **request.sampling,
+    def _read(self, content: bytes, sent: float) -> Completion:
+        answer = read_json(content)
+        completion = parse_answer(answer, self.price, time.monotonic() - sent)
+        self._check_model(answer.get("model"))
+        return completion
+
+    def _check_model(self, model: object) -> None:
+        """Makes sure that one model gives all the answers: the one asked for, or whatever it is called there.
+
+        Raises:
+            Fault: another one answered, as when a load balancer sends a call astray.
+        """
+        if not isinstance(model, str) or not model:
+            return
+        if _short(self.model) in _short(model):  # or a dated snapshot of it
+            self._answers_as = self.model
+        elif self._answers_as in ("", model):
+            self._answers_as = model
+        else:
+            raise Fault(f"model {model!r} answered where {self._answers_as!r} should", status=200)
+
+    def _learn(self, completion: Completion, lane: Lane, expected: float) -> None:
+        """What an answer says about the endpoint."""
+        now = time.monotonic()
+        self._answers += 1
+        self._last_answer = now
+        self.limiter.settle(expected, completion.prompt_tokens + completion.completion_tokens)
+        self.limiter.answered(lane)
+        tokens = completion.completion_tokens
+        usual = self._usual_completion
+        self._usual_completion = tokens if usual is None else usual + 0.05 * (tokens - usual)
+        signal = self._signals.get(lane.base_url)
+        if signal is not None:
+            factor = signal.add(completion.seconds, tokens, now, lane.window, lane.in_flight + 1)
+            if factor != 1.0:
+                lane.window = min(max(lane.window * factor, 1.0), float(lane.ceiling))
+
+    def _note(self, fault: Fault, lane: Lane, sent: float) -> None:
+        """What a fault says about the endpoint."""
+        self._last_fault = str(fault)
+        if fault.throttled:
+            self.limiter.throttled(lane, sent, fault.retry_after_s)
+            if fault.retry_after_s is not None and fault.retry_after_s > self.limits.stall_s:
+                raise TeacherUnreachable(
+                    f"{lane.base_url}: asks to wait {fault.retry_after_s:,.0f} s ({fault}); run the same command again "
+                    "then, or raise --stall-after"
+                )
+        elif fault.transient:
+            self.limiter.failed(lane, gone=fault.gone)
+            if fault.timed_out:
+                lane.cut(time.monotonic(), sent)
+
+    def _expected_tokens(self, request: Request) -> float:
+        prompt = sum(len(message["content"].encode()) for message in request.messages) / BYTES_PER_TOKEN
+        most = float(request.sampling.get("max_tokens", math.inf))
+        return prompt + min(most, self._usual_completion if self._usual_completion is not None else 256.0)
+
+    def describe_wait(self) -> str:
+        """What the calls wait for, in words; empty where nothing holds them up."""
+        limiter = self.limiter
+        now = time.monotonic()
+        open_lanes = [lane for lane in limiter.lanes if lane.closed_until <= now]
+        if limiter.num_waiting and not open_lanes:
+            return f"{limiter.num_waiting:,} calls wait {limiter.opens_in_s():.0f} s ({self._last_fault})"
+        if len(open_lanes) < len(limiter.lanes):
+            return f"{len(limiter.lanes) - len(open_lanes)} of {len(limiter.lanes)} endpoints passed over"
+        if limiter.opens_in_s() > 0:
+            return f"{limiter.num_waiting:,} calls wait for --rpm or --tpm"
+        return ""
+
+    def check_stall(self) -> None:
+        """Nothing, while answers come.
+
+        Raises:
+            TeacherUnreachable: calls are pending and none was answered for `stall_s`.
+        """
+        waited_s = time.monotonic() - self._last_answer
+        if not self._pending or waited_s < self.limits.stall_s:
+            return
+        held = self._pending - self.in_flight
+        last = f"; last fault: {self._last_fault}" if self._last_fault else ""
+        raise TeacherUnreachable(
+            f"{self.base_url}: no call was answered for {waited_s:,.0f} s ({self.in_flight:,} in flight, "
+            f"{held:,} waiting{last}); run the same command again later, or raise --stall-after"
         )
-        if not getattr(answer, "choices", None):
-            raise EmptyAnswer(f"{self.base_url}: an answer without choices")
-        message, usage = answer.choices[0].message, answer.usage
-        if message is None or not isinstance(message.content, str | None):
-            raise TypeError("an answer without a text message")
-        counts = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-        if not all(isinstance(count, int) and 0 <= count < 2**40 for count in counts):
-            raise TypeError(f"an answer with token counts {counts}")
-        return answer
 
-    def _to_completion(self, answer: Any, seconds: float) -> Completion:
-        usage = answer.usage
-        prompt, completion = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
-        choice = answer.choices[0]
-        return Completion(
-            # a lone surrogate is valid JSON but no text: it could be neither stored nor exported
-            text=(choice.message.content or "").encode("utf-8", "replace").decode(),
-            finish_reason=choice.finish_reason or "stop",
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            cost_usd=self.price.of(prompt, completion) if self.price else None,
-            seconds=seconds,
-        )
+    async def _listen(self, lane: Lane) -> None:
+        """Follows the queue that the server reports, where it reports one, in place of the latency."""
+        parts = urlsplit(lane.base_url)
+        url = urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix("/v1") + "/metrics", "", ""))
+        with contextlib.suppress(Fault):
+            while (queue := read_queue((await self._wire.get(url)).decode("utf-8", "replace"))) is not None:
+                self._signals.pop(lane.base_url, None)
+                lane.crowded = queue.waiting > 1
+                if queue.is_long:
+                    lane.cut(time.monotonic(), math.inf, CUT)
+                await asyncio.sleep(LISTEN_EVERY_S)
+        lane.crowded = False
 
-    def _stop(self, error: Exception) -> SynthError:
+    def _refused(self, fault: Fault) -> Completion:
+        """A refusal of this prompt as an answer.
+
+        Raises:
+            TeacherRefused: it is about more than this prompt.
+        """
+        if fault.status in (400, 413, 422, 429) and (fault.code in REFUSALS or TOO_LONG.search(fault.message)):
+            return Completion(text=fault.message, finish_reason="refused")
+        raise self._stop(fault, self.base_url) from as_openai_error(fault, self.base_url)
+
+    def _stop(self, fault: Fault, where: str) -> SynthError:
         """The error that stops the run, in one line with a fix."""
-        import openai
-
-        where = self.base_url
-        said = " ".join(str(getattr(error, "message", error)).split())[:200]
-        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+        said = fault.message[:200]
+        if fault.status in (401, 403):
             return TeacherRefused(
                 f"{where}: the key was refused ({said}); set OPENAI_API_KEY to one that is valid there"
             )
-        if isinstance(error, openai.NotFoundError):
-            return TeacherRefused(f"{where}: no model {self.model!r} there ({said}); check the name and --base-url")
-        if isinstance(error, openai.RateLimitError) and error.code == "insufficient_quota":
+        if fault.no_credit:
             return TeacherRefused(f"{where}: no credit left ({said}); top it up, then run the same command again")
-        if isinstance(error, openai.RateLimitError):
-            return TeacherUnreachable(
-                f"{where}: still rate-limited after {MAX_ATTEMPTS} tries ({said}); lower --concurrency"
-            )
-        if isinstance(error, openai.APIConnectionError):
+        if fault.status == 404:
+            return TeacherRefused(f"{where}: no model {self.model!r} there ({said}); check the name and --base-url")
+        if fault.throttled:
+            return TeacherUnreachable(f"{where}: too many calls ({said}); lower --rpm or --concurrency")
+        if fault.status == 0:
             return TeacherUnreachable(f"{where}: nothing answers ({said}); check --base-url and that the server runs")
-        if isinstance(error, openai.InternalServerError):
+        if fault.transient and fault.status != 200:
             return TeacherUnreachable(
                 f"{where}: failed {MAX_ATTEMPTS} times ({said}); run the same command again later"
             )
         return TeacherRefused(f"{where}: refused the request ({said}); check that it is an OpenAI-compatible endpoint")
 
 
-class EmptyAnswer(ValueError):
-    """The endpoint answered without any choice."""
+def _short(model: str) -> str:
+    """A model's name without folders or provider."""
+    return model.rstrip("/").rsplit("/", 1)[-1].lower()
 
 
-def _is_transient(error: BaseException) -> bool:
-    import openai
+def parse_answer(answer: dict[str, Any], price: Price | None, seconds: float) -> Completion:
+    """A chat completion object as a `Completion`.
 
-    if isinstance(error, openai.RateLimitError):
-        return error.code != "insufficient_quota"
-    return isinstance(error, openai.APIConnectionError | openai.InternalServerError | EmptyAnswer)
-
-
-def _retry_after_s(outcome: Any) -> float:
-    """What a Retry-After header asks for, seconds; 0 without one."""
-    response = getattr(outcome.exception(), "response", None)
-    try:
-        return min(float(response.headers.get("retry-after", 0)), 300.0) if response is not None else 0.0
-    except ValueError:  # an HTTP date; the growing pause serves
-        return 0.0
+    Raises:
+        Fault: it is none; the endpoint may do better when asked again.
+    """
+    choices = answer.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        raise Fault("an answer without choices", status=200)
+    message = choice.get("message")
+    content = message.get("content") if isinstance(message, dict) else 0
+    if not isinstance(content, str | None):
+        raise Fault("an answer without a text message", status=200)
+    usage = answer.get("usage") or {}
+    counts = (usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)) if isinstance(usage, dict) else (-1, -1)
+    if not all(type(count) is int and 0 <= count < 2**40 for count in counts):
+        raise Fault(f"an answer with token counts {counts}", status=200)
+    reason = choice.get("finish_reason") or "stop"
+    refusal = message.get("refusal") if isinstance(message, dict) else None
+    if isinstance(refusal, str) and refusal and not content:
+        content, reason = refusal, "refused"
+    return Completion(
+        # a lone surrogate is valid JSON but no text: it could be neither stored nor exported
+        text=(content or "").encode("utf-8", "replace").decode(),
+        finish_reason=str(reason),
+        prompt_tokens=counts[0],
+        completion_tokens=counts[1],
+        cost_usd=price.of(*counts) if price else None,
+        seconds=seconds,
+    )

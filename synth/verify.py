@@ -74,7 +74,7 @@ class Runner:
             verdict = self._ledger.verdict(key)
             if verdict is None:
                 verdict = await asyncio.get_running_loop().run_in_executor(self._threads, self._pool.run, job)
-                self._ledger.add_verdict(key, dataclasses.asdict(job), verdict)
+                await self._ledger.record_verdict(key, dataclasses.asdict(job), verdict)
         self._turns.pop(key, None)
         return verdict
 

@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from scripted import Answer, Scripted, serve
 
+from synth.budget import Budget
 from synth.engine import Batch, cook
 from synth.errors import TeacherRefused
 from synth.ledger import Ledger
@@ -18,7 +19,7 @@ from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
 from synth.steps import Kitchen
-from synth.teacher import Teacher
+from synth.teacher import Limits, Teacher
 
 RECIPE = """
 about: t
@@ -33,6 +34,11 @@ def number(body: dict[str, Any]) -> int:
     return int(body["messages"][-1]["content"].split()[-1])
 
 
+class Outcome(NamedTuple):
+    batch: Batch
+    samples: list[Sample]
+
+
 def run(
     folder: Path,
     answer: Callable[[dict[str, Any]], Answer],
@@ -42,7 +48,7 @@ def run(
     at_once: int = 4,
     admit: Callable[[Sample], Sample] = lambda sample: sample,
     **settings: Any,
-) -> tuple[Batch, Scripted]:
+) -> tuple[Outcome, Scripted]:
     recipe = folder / "mine"
     recipe.mkdir(exist_ok=True)
     (recipe / "recipe.yaml").write_text(RECIPE)
@@ -50,12 +56,22 @@ def run(
     script = Scripted(answer)
     seeds = iter(Seed(id=f"s{i}", text=str(i)) for i in range(num_seeds))
 
-    async def main() -> Batch:
+    async def main() -> Outcome:
         with serve(script), Ledger(folder / "run") as ledger:
-            made = Teacher(name="t", model="scripted", base_url=script.base_url, api_key="k", concurrency=at_once)
+            limits = Limits(concurrency=at_once)
+            made = Teacher(name="t", model="scripted", base_url=script.base_url, api_key="k", limits=limits)
             async with made as teacher:
                 kitchen = Kitchen(recipe=Recipe(recipe), ledger=ledger, teacher=teacher, **settings)
-                return await cook(kitchen, seeds, rows=rows, at_once=at_once, admit=admit)
+                samples: list[Sample] = []
+                batch = await cook(
+                    kitchen,
+                    seeds,
+                    rows=rows,
+                    at_once=at_once,
+                    admit=lambda rows: [admit(row) for row in rows],
+                    emit=samples.append,
+                )
+                return Outcome(batch, samples)
 
     return asyncio.run(main()), script
 
@@ -66,18 +82,18 @@ def slow_when_even(body: dict[str, Any]) -> str:
 
 
 def test_rows_come_out_in_seed_order_whatever_finishes_first(tmp_path: Path) -> None:
-    batch, _ = run(tmp_path, slow_when_even)
-    assert [sample.seed_id for sample in batch.samples] == [f"s{i}" for i in range(20)]
-    assert batch.funnel.adds_up
-    assert batch.funnel.kept == 20
+    outcome, _ = run(tmp_path, slow_when_even)
+    assert [sample.seed_id for sample in outcome.samples] == [f"s{i}" for i in range(20)]
+    assert outcome.batch.funnel.adds_up
+    assert outcome.batch.funnel.kept == 20
 
 
 def test_wanted_rows_are_the_shortest_prefix_of_the_seeds(tmp_path: Path) -> None:
-    batch, script = run(
+    outcome, script = run(
         tmp_path, lambda body: "no" if number(body) % 3 else slow_when_even(body), rows=3, num_seeds=100
     )
-    assert [sample.seed_id for sample in batch.samples] == [f"s{i}" for i in range(7)]
-    assert batch.funnel.to_json() == {"seeds": 7, "kept": 3, "dropped": {"test.no": 4}, "unfinished": 0}
+    assert [sample.seed_id for sample in outcome.samples] == [f"s{i}" for i in range(7)]
+    assert outcome.batch.funnel.to_json() == {"seeds": 7, "kept": 3, "dropped": {"test.no": 4}, "unfinished": 0}
     assert len(script.received) < 40
 
 
@@ -85,9 +101,9 @@ def test_row_that_admission_drops_does_not_count_as_kept(tmp_path: Path) -> None
     def only_big(sample: Sample) -> Sample:
         return sample if int(sample.seed_id[1:]) > 4 else sample.drop("dedup.near")
 
-    batch, _ = run(tmp_path, slow_when_even, rows=2, admit=only_big)
-    assert [sample.seed_id for sample in batch.samples if sample.dropped is None] == ["s5", "s6"]
-    assert batch.funnel.dropped == {"dedup.near": 5}
+    outcome, _ = run(tmp_path, slow_when_even, rows=2, admit=only_big)
+    assert [sample.seed_id for sample in outcome.samples if sample.dropped is None] == ["s5", "s6"]
+    assert outcome.batch.funnel.dropped == {"dedup.near": 5}
 
 
 def test_no_more_rows_are_cooked_at_once_than_asked(tmp_path: Path) -> None:
@@ -106,27 +122,29 @@ def test_refusal_in_the_middle_stops_everything_at_once(tmp_path: Path) -> None:
 
 
 def test_limit_leaves_unfinished_rows_and_the_funnel_adds_up(tmp_path: Path) -> None:
-    batch, script = run(tmp_path, slow_when_even, max_calls=6)
-    funnel = batch.funnel
+    outcome, script = run(tmp_path, slow_when_even, budget=Budget(max_calls=6))
+    funnel = outcome.batch.funnel
     assert len(script.received) == 6
-    assert (funnel.kept, funnel.adds_up, batch.stopped_by) == (6, True, "--max-calls 6 is used up")
+    assert (funnel.kept, funnel.adds_up, outcome.batch.stopped_by) == (6, True, "--max-calls 6 is used up")
     assert funnel.unfinished >= 1
 
 
 def test_raised_limit_goes_on_without_asking_again(tmp_path: Path) -> None:
-    run(tmp_path, slow_when_even, max_calls=6)
-    batch, script = run(tmp_path, slow_when_even)
+    run(tmp_path, slow_when_even, budget=Budget(max_calls=6))
+    outcome, script = run(tmp_path, slow_when_even)
     assert len(script.received) == 14
-    assert batch.funnel.kept == 20
+    assert outcome.batch.funnel.kept == 20
 
 
 def test_seeds_are_drawn_as_they_are_needed(tmp_path: Path) -> None:
-    batch, script = run(tmp_path, slow_when_even, rows=1, num_seeds=10**9)
-    assert batch.funnel.seeds == 1
+    outcome, script = run(tmp_path, slow_when_even, rows=1, num_seeds=10**9)
+    assert outcome.batch.funnel.seeds == 1
     assert len(script.received) == 1
 
 
 def test_run_pays_for_few_rows_beyond_the_wanted_ones(tmp_path: Path) -> None:
-    batch, script = run(tmp_path, lambda body: "no" if number(body) % 2 else "yes", rows=20, num_seeds=1000, at_once=16)
-    assert batch.funnel.seeds == 39
+    outcome, script = run(
+        tmp_path, lambda body: "no" if number(body) % 2 else "yes", rows=20, num_seeds=1000, at_once=16
+    )
+    assert outcome.batch.funnel.seeds == 39
     assert len(script.received) <= 39 + 16

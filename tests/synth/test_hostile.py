@@ -10,21 +10,23 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from scripted import Scripted, reply_body, serve
 
 from sandbox.verdict import Job, Verdict
 from synth import controls, parse
-from synth.engine import cook
+from synth.budget import Budget
+from synth.engine import Batch, cook
 from synth.errors import RecipeError, SynthError
 from synth.ledger import Ledger
 from synth.mutate import mutated_calls
 from synth.recipe import Recipe
+from synth.sample import Sample
 from synth.seeds import Seed
 from synth.steps import Kitchen
-from synth.teacher import Price, Teacher
+from synth.teacher import Limits, Price, Teacher
 from synth.verify import Runner
 
 ASK = "about: t\nsteps:\n  - ask: {template: t.j2, as: a}\n"
@@ -41,16 +43,24 @@ def recipe_of(tmp_path: Path, text: str, template: bytes = b"number {{ seed.text
     return Recipe(folder)
 
 
+class Outcome(NamedTuple):
+    batch: Batch
+    samples: list[Sample]
+
+
 def run(tmp_path: Path, text: str, answer: Any, *, num_seeds: int = 20, at_once: int = 4, **settings: Any) -> Any:
     recipe, script = recipe_of(tmp_path, text), Scripted(answer)
 
     async def main() -> Any:
         with serve(script), Ledger(tmp_path / "run") as ledger:
-            async with Teacher(name="t", model="s", base_url=script.base_url, api_key="k", concurrency=16) as teacher:
+            async with Teacher(
+                name="t", model="s", base_url=script.base_url, api_key="k", limits=Limits(concurrency=16)
+            ) as teacher:
                 kitchen = Kitchen(recipe=recipe, ledger=ledger, teacher=teacher, **settings)
                 seeds = (Seed(id=f"s{i}", text=str(i)) for i in range(num_seeds))
-                batch = await cook(kitchen, seeds, rows=None, at_once=at_once, admit=lambda s: s)
-                return batch, len(script.received), ledger.paid.calls
+                samples: list[Sample] = []
+                batch = await cook(kitchen, seeds, rows=None, at_once=at_once, admit=list, emit=samples.append)
+                return Outcome(batch, samples), len(script.received), ledger.paid.calls
 
     return asyncio.run(main())
 
@@ -64,8 +74,8 @@ def test_limited_run_gives_the_same_rows_again(tmp_path: Path) -> None:
         time.sleep(0.3 if number(body) in (2, 7) else 0.02)
         return "x"
 
-    runs = [run(tmp_path, TWO, slow, max_calls=13, at_once=n)[0] for n in (4, 4, 1, 8)]
-    assert [(r.samples, r.funnel) for r in runs[1:]] == [(runs[0].samples, runs[0].funnel)] * 3
+    runs = [run(tmp_path, TWO, slow, budget=Budget(max_calls=13), at_once=n)[0] for n in (4, 4, 1, 8)]
+    assert [(r.samples, r.batch.funnel) for r in runs[1:]] == [(runs[0].samples, runs[0].batch.funnel)] * 3
 
 
 def test_calls_in_flight_at_the_limit_reach_the_ledger(tmp_path: Path) -> None:
@@ -73,7 +83,7 @@ def test_calls_in_flight_at_the_limit_reach_the_ledger(tmp_path: Path) -> None:
         time.sleep(0.6 if number(body) == 1 else 0.1)
         return "x"
 
-    _, sent, paid = run(tmp_path, FIVE, slow, max_calls=8, num_seeds=2)
+    _, sent, paid = run(tmp_path, FIVE, slow, budget=Budget(max_calls=8), num_seeds=2)
     assert sent == paid == 8
 
 

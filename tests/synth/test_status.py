@@ -40,8 +40,8 @@ def finish(run: Path, **changes: Any) -> None:
 
 def test_rows_so_far_and_what_each_took_are_told_while_a_run_writes(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
-        pay(ledger, 12)
         ledger.note_progress({"kept": 3, "dropped": {"verify.failed": 4, "parse.no_code": 1}, "seeds": 8})
+        pay(ledger, 12)
         text = status(tmp_path)
         facts = json.loads(status(tmp_path, "--json"))
     assert f"{tmp_path}: not finished\n" in text

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from scripted import Answer, Scripted, reply_body, serve
 
+from synth.budget import Budget
 from synth.errors import TeacherRefused, TeacherUnreachable
 from synth.ledger import Ledger
 from synth.recipe import Recipe
@@ -17,7 +18,7 @@ from synth.sample import Sample
 from synth.schema import near
 from synth.seeds import Seed
 from synth.steps import Kitchen, LimitReached, Row
-from synth.teacher import Price, Teacher
+from synth.teacher import Limits, Price, Teacher
 
 HEAD = "about: t\nsteps:\n"
 EMIT = '  - emit: {instruction: "{{ a }}", response: r}\n'
@@ -45,7 +46,7 @@ def cook(
                 model="scripted",
                 base_url=script.base_url,
                 api_key="k",
-                concurrency=4,
+                limits=Limits(concurrency=4),
                 price=Price(prompt=1e6, completion=2e6),
                 pause_s=lambda _: 0.01,
             )
@@ -88,7 +89,7 @@ def test_unusable_answer_drops_the_row_with_its_reason(tmp_path: Path, answer: A
         ((401, {"error": {"message": "bad key"}}), TeacherRefused, "key was refused .* OPENAI_API_KEY"),
         ((404, {"error": {"message": "no such"}}), TeacherRefused, "no model 'scripted'"),
         ((429, {"error": {"message": "pay", "code": "insufficient_quota"}}), TeacherRefused, "no credit left"),
-        ((503, {"error": {"message": "busy"}}), TeacherUnreachable, "failed 6 times"),
+        ((503, {"error": {"message": "busy"}}), TeacherUnreachable, "failed 12 times"),
     ],
 )
 def test_refusal_stops_the_run_in_one_line(tmp_path: Path, answer: Answer, error: type[Exception], said: str) -> None:
@@ -164,7 +165,7 @@ def test_repeat_feeds_each_round_with_the_last(tmp_path: Path) -> None:
 def test_budget_stops_before_the_call_that_would_pass_it(tmp_path: Path) -> None:
     steps = "  - ask: {template: t.j2, as: a, candidates: 5}\n" + EMIT
     with pytest.raises(LimitReached, match="--max-calls 3"):
-        cook(tmp_path, steps, max_calls=3)
+        cook(tmp_path, steps, budget=Budget(max_calls=3))
 
 
 def test_same_request_in_two_rows_is_paid_once(tmp_path: Path) -> None:
@@ -176,7 +177,9 @@ def test_same_request_in_two_rows_is_paid_once(tmp_path: Path) -> None:
 
     async def run() -> list[Sample]:
         with serve(script), Ledger(tmp_path / "run") as ledger:
-            teacher = Teacher(name="t", model="scripted", base_url=script.base_url, api_key="k", concurrency=8)
+            teacher = Teacher(
+                name="t", model="scripted", base_url=script.base_url, api_key="k", limits=Limits(concurrency=8)
+            )
             async with teacher:
                 kitchen = Kitchen(recipe=Recipe(folder), ledger=ledger, teacher=teacher)
                 return await asyncio.gather(*(Row(SEED, kitchen).cook() for _ in range(5)))

@@ -33,7 +33,7 @@ from synth.forecast import Goal
 from synth.generate import Order, generate
 from synth.progress import Progress
 
-order = Order(recipe="mine", base_url=sys.argv[1], out=Path("run"), rows=30, concurrency=3)
+order = Order(recipe="mine", base_urls=(sys.argv[1],), out=Path("run"), rows=30, concurrency=3)
 with Progress(Console(stderr=True), Goal(rows=30), plain_every_s=0.2) as progress:
     asyncio.run(generate(order, watch=progress.update))
 """
