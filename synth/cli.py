@@ -166,6 +166,7 @@ def _order(
 def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     """Runs the order under a live display on stderr."""
     import asyncio
+    import gc
 
     from rich.console import Console
 
@@ -178,15 +179,8 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     def say(line: str) -> None:
         console.print(line, style="bright_black", highlight=False)
 
-    budget = order.budget
-    goal = Goal(
-        rows=order.rows,
-        seeds=num_seeds,
-        max_calls=budget.max_calls,
-        max_tokens=budget.max_tokens,
-        max_cost_usd=budget.max_cost_usd,
-    )
-    with Progress(console, goal) as progress:
+    gc.freeze()  # what was imported stays: there is no need to look through it again and again
+    with Progress(console, Goal(rows=order.rows, seeds=num_seeds, budget=order.budget)) as progress:
         return asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
 
 

@@ -60,8 +60,8 @@ class LatencySignal:
     _latencies: list[float] = field(default_factory=list)
     _best: float = float("inf")
     _tolerance: float = TOLERANCE
-    _before_cut: tuple[float, float] | None = None
-    """Window and answers a second before the last cut, until it is known what the cut brought."""
+    _before_cuts: tuple[float, float] | None = None
+    """Window and answers a second before the first cut."""
 
     def add(self, seconds: float, tokens: int, now: float, window: float, in_flight: int) -> float:
         """The factor for the window after one more answer: 1 nearly always."""
@@ -71,16 +71,15 @@ class LatencySignal:
         ordered = sorted(self._latencies)
         rate = len(ordered) / (now - self.began)
         median = ordered[len(ordered) // 2]
-        self._best = min(self._best, ordered[len(ordered) // 10])
+        self._best = min(self._best, ordered[len(ordered) // 50])
         self._latencies, self.began = [], now
-        if self._before_cut is not None:
-            window_before, rate_before = self._before_cut
-            self._before_cut = None
-            if rate < 0.9 * rate_before:  # it was no queue: the larger batch was worth its latency
-                self._tolerance *= 2
-                return window_before / window
+        if self._before_cuts is not None and rate < 0.9 * self._before_cuts[1]:
+            factor = self._before_cuts[0] / window
+            self._before_cuts = None
+            self._tolerance *= 2  # it was no queue: the larger batch was worth its latency
+            return factor
         # A window that is not used says nothing about the server.
         if median <= self._tolerance * self._best or in_flight < window - 1 or window < 2:
             return 1.0
-        self._before_cut = (window, rate)
+        self._before_cuts = self._before_cuts or (window, rate)
         return CUT

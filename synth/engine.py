@@ -24,6 +24,8 @@ from synth.steps import Kitchen, LimitReached, Row
 LOOKAHEAD = 4
 """Rows begun or finished out of order, as a multiple of the rows cooked at once: bounds memory behind a slow row."""
 WATCH_EVERY_S = 1.0
+ADMITTED_AT_ONCE = 16
+"""Finished rows judged before calls get their turn again; more of them together take less time each."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,24 +89,24 @@ async def cook(
     """
     line = _Line(kitchen, seeds, at_once)
     batch = Batch()
+    backlog: deque[Sample | LimitReached] = deque()
     try:
         while True:
             line.begin(batch, rows)
-            if not line.window:
-                await asyncio.gather(*kitchen.waiting.values())  # left behind by a row that met the limit, and billed
+            if not line.window and not backlog:
                 return batch
-            outcomes = await line.ended()
+            backlog.extend(await line.ended(wait=not backlog))
             if batch.stopped_by:  # what was done past the first unfinished row is a matter of timing
-                continue
-            limit = next((outcome for outcome in outcomes if isinstance(outcome, LimitReached)), None)
-            before = outcomes[: outcomes.index(limit)] if limit else outcomes
-            for sample in _admitted([o for o in before if isinstance(o, Sample)], admit):
+                backlog.clear()
+            for sample in _admitted(_take(backlog), admit):
                 batch.count(sample)
                 emit(sample)
                 if rows is not None and batch.num_kept >= rows:
                     return batch
-            if limit:
-                batch.stop(str(limit))
+            if backlog and isinstance(backlog[0], LimitReached):
+                batch.stop(str(backlog.popleft()))
+            elif backlog:
+                await asyncio.sleep(0)  # the calls come first
     finally:
         await line.clear()
 
@@ -136,15 +138,15 @@ class _Line:
             self.window.append(task)
             self._running += 1
 
-    async def ended(self) -> list[Sample | LimitReached]:
-        """The rows that ended and have none before them under way, once anything has changed; may be none.
+    async def ended(self, *, wait: bool) -> list[Sample | LimitReached]:
+        """The rows that ended and have none before them under way, now or once anything has changed; may be none.
 
         Raises:
             SynthError, SandboxUnavailable: what ended a row other than its own result or a limit.
         """
-        if self._running:
+        if wait and self._running:
             await self._changed.wait()
-            self._changed.clear()
+        self._changed.clear()
         if self._fault is not None:
             raise self._fault
         outcomes: list[Sample | LimitReached] = []
@@ -157,7 +159,7 @@ class _Line:
 
     async def clear(self) -> None:
         """Ends what is still under way."""
-        tasks = [self._watch, *self.window, *self._kitchen.waiting.values()]
+        tasks = [self._watch, *self.window]
         for task in tasks:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -179,6 +181,15 @@ class _Line:
             except SynthError as stall:
                 self._fault = self._fault or stall
                 self._changed.set()
+
+
+def _take(backlog: deque[Sample | LimitReached]) -> list[Sample]:
+    """The next few samples before a limit, taken off the backlog."""
+    samples: list[Sample] = []
+    while backlog and len(samples) < ADMITTED_AT_ONCE and isinstance(backlog[0], Sample):
+        samples.append(backlog[0])
+        backlog.popleft()
+    return samples
 
 
 def _admitted(samples: list[Sample], admit: Callable[[list[Sample]], list[Sample]]) -> Iterator[Sample]:

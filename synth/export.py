@@ -45,8 +45,10 @@ class ParquetStream:
         self._writing: Future[None] | None = None
 
     def __enter__(self) -> ParquetStream:
+        import pyarrow
         import pyarrow.parquet
 
+        pyarrow.array([])  # its first array looks for pandas, which takes a second: better now than between calls
         with writable(self._path), ExitStack() as held:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = held.enter_context(self._partial.open("wb"))
@@ -279,9 +281,12 @@ def _to_training_row(seq_id: int, sample: Sample) -> dict[str, Any]:
     }
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
+
 def _to_json(names: dict[str, Any]) -> str:
     """A JSON object: its keys differ between recipes, and `datasets` cannot join columns whose fields differ."""
-    return json.dumps(names, ensure_ascii=False, sort_keys=True)
+    return _encode(names)
 
 
 def _samples_schema() -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from synth.budget import NO_BUDGET, Budget
 from synth.figures import format_cost, format_rough, format_seconds
 
 if TYPE_CHECKING:
@@ -21,15 +22,13 @@ MIN_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """When a run is over, whichever comes first, and the caps it was given; `None` for none."""
+    """When a run is over, whichever comes first, and the caps it was given."""
 
     rows: int | None = None
-    """Kept rows wanted."""
+    """Kept rows wanted; `None` for no such end."""
     seeds: int | None = None
-    """Seeds there are."""
-    max_calls: int | None = None
-    max_tokens: int | None = None
-    max_cost_usd: float | None = None
+    """Seeds there are, where that is known."""
+    budget: Budget = NO_BUDGET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +55,11 @@ class Forecast:
     @property
     def early_end(self) -> str:
         """Which cap ends the run before its goal, and at how many rows; empty where none does."""
-        goal = self.goal
+        budget = self.goal.budget
         caps: list[tuple[str, float | None, float]] = [
-            ("--max-calls", goal.max_calls, self.calls),
-            ("--max-tokens", goal.max_tokens, self.tokens),
-            ("--max-cost", goal.max_cost_usd, self.cost_usd or 0.0),
+            ("--max-calls", budget.max_calls, self.calls),
+            ("--max-tokens", budget.max_tokens, self.tokens),
+            ("--max-cost", budget.max_cost_usd, self.cost_usd or 0.0),
         ]
         passed = [(cap / total, flag, cap) for flag, cap, total in caps if cap is not None and total > cap]
         if not passed:

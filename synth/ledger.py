@@ -42,7 +42,13 @@ COLUMNS = "text, finish_reason, prompt_tokens, completion_tokens, cost_usd, seco
 CHECKPOINT_PAGES = 1000
 """Pages of 4 KiB in the write-ahead log before the thread works them into the file."""
 SEEN_EVERY_S = 1.0
+CACHE_KIB = 32 * 1024
+"""For the pages that keys are looked up in."""
 CHECKED_BYTES = 256 * 2**20
+
+
+to_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+"""Canonical JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +76,7 @@ class Request:
             "sampling": self.sampling,
             "teacher": self.teacher,
         }
-        return json.dumps(fields, sort_keys=True, ensure_ascii=False)
+        return to_json(fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +166,7 @@ class Ledger:
             # A killed process loses nothing under NORMAL; only a power cut can lose the last commits.
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("PRAGMA wal_autocheckpoint=0")
+            self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             _check(self._db, self.path)
             self._db.executescript(SCHEMA)
             self._started, self._began = time.time(), time.monotonic()
@@ -175,8 +182,10 @@ class Ledger:
 
     def completion(self, key: str) -> Completion | None:
         """The completion under `key`, if it was ever paid for."""
-        with readable(self.path):
+        try:
             row = self._db.execute(f"SELECT {COLUMNS} FROM completions WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise RunFolderError(_explain(self.path, error)) from None
         return row and Completion(**dict(zip(COLUMNS.split(", "), row, strict=True)))
 
     def request(self, key: str) -> Request | None:

@@ -161,7 +161,7 @@ class Limiter:
     def answered(self, lane: Lane) -> None:
         """A call came back whole."""
         lane.failures = lane.throttles = 0
-        if lane.window < lane.ceiling and (self._waiting or lane.room <= 1):
+        if 2 * lane.in_flight >= lane.window:  # a window that is not used says nothing about the endpoint
             lane.widen()
 
     def throttled(self, lane: Lane, sent: float, retry_after_s: float | None) -> None:

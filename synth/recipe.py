@@ -13,7 +13,7 @@ import hashlib
 import importlib.resources
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,14 @@ class ChatLoader(jinja2.FileSystemLoader):
         return MARKER.sub(lambda match: f"{SECRET}{match[1]}{SECRET}", source), name, is_current
 
 
+class Environment(jinja2.sandbox.SandboxedEnvironment):
+    """Keeps the globals of a template in a plain dict: each rendering copies them, which takes a chain of maps long."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Those of the environment and `d`."""
+        return {**self.globals, **(d or {})}
+
+
 class Recipe:
     """A loaded recipe folder."""
 
@@ -59,7 +67,7 @@ class Recipe:
         self.folder = folder
         self.name = folder.resolve().name
         self.file = self._read()
-        self.environment = jinja2.sandbox.SandboxedEnvironment(
+        self.environment = Environment(
             loader=ChatLoader(folder),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

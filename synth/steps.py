@@ -54,8 +54,8 @@ class Kitchen:
     """`en`, `zh`, or `mix`, which draws one per row."""
     seed: int = 0
     budget: Budget = NO_BUDGET
-    waiting: dict[str, asyncio.Task[Completion]] = field(default_factory=dict)
-    """Calls in flight: two rows with the same request pay once."""
+    waiting: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    """Calls in flight, by key, and when they are over: two rows with the same request pay once."""
     promised: dict[str, Claim] = field(default_factory=dict)
     """What the calls in flight may come to."""
 
@@ -77,39 +77,40 @@ class Kitchen:
             CallFailed: the endpoint answers, but not this request.
         """
         key = request.key
-        known = self.ledger.completion(key)
-        if known is not None:
-            return known
-        if key not in self.waiting:
-            if self.budget.is_set:
-                await self._reserve(request, teacher)
-            if key not in self.waiting:  # a twin may have come first meanwhile
-                self.waiting[key] = asyncio.create_task(self._pay(request, teacher))
-        return await asyncio.shield(self.waiting[key])
+        while (known := self.ledger.completion(key)) is None:
+            if key in self.waiting:  # a twin's call
+                await asyncio.wait([self.waiting[key]])
+                continue
+            claim = claim_of(request, teacher.price) if self.budget.is_set else None
+            if claim is not None and not self._fits(claim):
+                await asyncio.wait(self.waiting.values(), return_when=asyncio.FIRST_COMPLETED)
+                continue
+            return await self._pay(request, teacher, claim)
+        return known
 
-    async def _pay(self, request: Request, teacher: Teacher) -> Completion:
+    async def _pay(self, request: Request, teacher: Teacher, claim: Claim | None) -> Completion:
+        answered = self.waiting[request.key] = asyncio.get_running_loop().create_future()
+        if claim is not None:
+            self.promised[request.key] = claim
         try:
             completion = await teacher.complete(request)
             await self.ledger.record_completion(request, completion)
             return completion
         finally:
-            self.promised.pop(request.key, None)
+            answered.set_result(None)
             del self.waiting[request.key]
+            self.promised.pop(request.key, None)
 
-    async def _reserve(self, request: Request, teacher: Teacher) -> None:
-        """Promises the most that the call may take, as soon as that is left of the budget.
+    def _fits(self, claim: Claim) -> bool:
+        """Whether the most that a call may take is left of the budget, once the calls in flight have had theirs.
 
         Raises:
-            LimitReached: it is not, whatever the calls in flight come to.
+            LimitReached: it is not, and no call in flight can give anything back.
         """
-        claim = claim_of(request, teacher.price)
-        while over := self.budget.exceeded(self.ledger.paid, [*self.promised.values(), claim]):
-            if not self.promised:
-                raise LimitReached(over)
-            in_flight = [self.waiting[key] for key in self.promised]
-            await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
-        if request.key not in self.waiting:
-            self.promised[request.key] = claim
+        over = self.budget.exceeded(self.ledger.paid, [*self.promised.values(), claim])
+        if over and not self.waiting:
+            raise LimitReached(over)
+        return not over
 
 
 class Row:
@@ -329,15 +330,20 @@ class Row:
 
 
 async def together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """The results in order; the first error cancels the rest and is raised."""
+    """The results in order. What is under way when one fails is paid for: it ends before the first error is raised.
+
+    An error that stops the run cancels the rest.
+    """
     tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
     try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        if all(isinstance(task.exception(), CallFailed | LimitReached | None) for task in done):
+            await asyncio.wait(tasks)
+        return [task.result() for task in tasks if task.done()]
+    finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 def _draw_locale(kitchen: Kitchen, seed: Seed) -> str:

@@ -24,6 +24,8 @@ class Scripted:
     models: list[str] = field(default_factory=lambda: ["scripted"])
     delay_s: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
+    pages: dict[str, Callable[[Scripted], str]] = field(default_factory=dict)
+    """Path -> the text to be got there, such as `/metrics`."""
     delivered: Counter[str] = field(default_factory=Counter)
     """Request body -> complete answers sent."""
     received: list[dict[str, Any]] = field(default_factory=list)
@@ -57,6 +59,9 @@ def serve(script: Scripted) -> Iterator[Scripted]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if self.path in script.pages:
+                self._send_bytes(200, script.pages[self.path](script).encode(), "text/plain")
+                return
             self._send(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in script.models]})
 
         def do_POST(self) -> None:
@@ -76,9 +81,11 @@ def serve(script: Scripted) -> Iterator[Scripted]:
                     script.delivered[json.dumps(body, sort_keys=True)] += 1
 
         def _send(self, status: int, reply: dict[str, Any]) -> None:
-            payload = json.dumps(reply).encode()
+            self._send_bytes(status, json.dumps(reply).encode(), "application/json")
+
+        def _send_bytes(self, status: int, payload: bytes, kind: str) -> None:
             self.send_response(status)
-            self.send_header("content-type", "application/json")
+            self.send_header("content-type", kind)
             self.send_header("content-length", str(len(payload)))
             for name, value in script.headers.items():
                 self.send_header(name, value)

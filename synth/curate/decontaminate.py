@@ -30,15 +30,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 GRAM_SIZE = 10
 MIN_WORDS = 4
 MAX_TASKS = 2
+_PART = 5  # tokens looked up at once; half a ten-gram
 
 Gram = tuple[str, ...]
 
+_WORD = re.compile(r"\w+")
 _TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
 _NO_WORDS = frozenset(word.lower() for word in (*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 
@@ -83,21 +86,42 @@ class Decontaminator:
                     self._tasks.setdefault(name, task.id)
             for gram, task_id in _telling_grams(benchmark):
                 self._grams.setdefault(gram, task_id)
-        strong = sorted(name for name in self._tasks if not _is_weak(name))
-        self._defined = _defines(sorted(self._tasks)) if self._tasks else None
-        self._called = re.compile(rf"(?<![\w.$])({_any_of(strong)})\(") if strong else None
+        self._names: dict[str, list[str]] = {}  # first word -> entry points; "" -> those that have no word
+        for name in self._tasks:
+            self._names.setdefault(next(iter(_WORD.findall(name)), ""), []).append(name)
+        # All that five tokens of a ten-gram in a row can be.
+        self._parts = {gram[begin : begin + _PART] for gram in self._grams for begin in range(GRAM_SIZE - _PART + 1)}
 
     def find(self, *texts: str) -> Hit | None:
         """The first hit in a row's texts (instruction, response, code, tests), entry points before ten-grams."""
         for text in texts:
-            for pattern in (self._defined, self._called):
-                if pattern is not None and (match := pattern.search(text)):
-                    name = next(group for group in match.groups() if group)
-                    return Hit(self._tasks[name], "entry_point", match.group().strip())
+            if (hit := self._find_entry_point(text)) is not None:
+                return hit
         for text in texts:
-            for gram in _grams(text):
-                if (task := self._grams.get(gram)) is not None:
-                    return Hit(task, "ten_gram", " ".join(gram))
+            if (hit := self._find_ten_gram(text)) is not None:
+                return hit
+        return None
+
+    def _find_entry_point(self, text: str) -> Hit | None:
+        """The first definition, or else the first call. Only names whose first word is in the text are searched for."""
+        words = self._names.keys() & ["", *_WORD.findall(text)]
+        names = sorted(name for word in words for name in self._names[word])
+        strong = [name for name in names if not _is_weak(name)]
+        for patterns in ({name: _defines(name) for name in names}, {name: _calls(name) for name in strong}):
+            matches = [(match, name) for name, use in patterns.items() if (match := use.search(text)) is not None]
+            if matches:
+                first, name = min(matches, key=lambda found: found[0].start())
+                return Hit(self._tasks[name], "entry_point", first.group().strip())
+        return None
+
+    def _find_ten_gram(self, text: str) -> Hit | None:
+        tokens = _tokens(text)
+        # Ten tokens in a row hold five in a row that begin at a multiple of five, and few texts have such a five.
+        if self._parts.isdisjoint(zip(*(tokens[shift::_PART] for shift in range(_PART)), strict=False)):
+            return None
+        for gram in _grams(tokens):
+            if (task := self._grams.get(gram)) is not None:
+                return Hit(task, "ten_gram", " ".join(gram))
         return None
 
 
@@ -176,22 +200,27 @@ def _is_weak(name: str) -> bool:
     return len(name) < 3 or hasattr(builtins, name)
 
 
-def _defines(names: list[str]) -> re.Pattern[str]:
-    any_of = _any_of(names)
+@cache
+def _defines(name: str) -> re.Pattern[str]:
+    name = re.escape(name)
     return re.compile(
-        rf"\b(?:def|function|func|fn|fun)\s+({any_of})\s*\("
-        rf"|(?<![\w.$])({any_of})\s*=\s*(?:lambda|function|async)\b"
-        rf"|\b(?:const|let|var)\s+({any_of})\s*=\s*\("
+        rf"\b(?:def|function|func|fn|fun)\s+{name}\s*\("
+        rf"|(?<![\w.$]){name}\s*=\s*(?:lambda|function|async)\b"
+        rf"|\b(?:const|let|var)\s+{name}\s*=\s*\("
     )
 
 
-def _any_of(names: list[str]) -> str:
-    return "|".join(map(re.escape, names))
+@cache
+def _calls(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.$]){re.escape(name)}\(")
 
 
-def _grams(text: str) -> Iterable[Gram]:
-    tokens = _TOKEN.findall(text.lower())
+def _grams(tokens: Sequence[str]) -> Iterable[Gram]:
     return zip(*(tokens[shift:] for shift in range(GRAM_SIZE)), strict=False)
+
+
+def _tokens(text: str) -> list[str]:
+    return _TOKEN.findall(text.lower())
 
 
 def _telling_grams(benchmark: Benchmark) -> Iterator[tuple[Gram, str]]:
@@ -199,7 +228,7 @@ def _telling_grams(benchmark: Benchmark) -> Iterator[tuple[Gram, str]]:
     owners: dict[Gram, str] = {}
     num_tasks: Counter[Gram] = Counter()
     for task in benchmark.tasks:
-        grams = {gram for text in task.texts for gram in _grams(text) if _num_words(gram) >= MIN_WORDS}
+        grams = {gram for text in task.texts for gram in _grams(_tokens(text)) if _num_words(gram) >= MIN_WORDS}
         num_tasks.update(grams)
         for gram in grams:
             owners.setdefault(gram, task.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from synth.budget import Budget
 from synth.forecast import MIN_SECONDS, Forecast, Goal, make_forecast
 from synth.progress import Snapshot
 
@@ -24,7 +25,9 @@ def rows(kept: int, dropped: int, *, calls: int = 4, cost_usd: float | None = No
 def forecast(
     snapshot: Snapshot, *, elapsed_s: float = 60.0, remaining_s: float | None = None, **goal: float
 ) -> Forecast | None:
-    return make_forecast(snapshot, Goal(**goal), elapsed_s=elapsed_s, remaining_s=remaining_s)  # type: ignore[arg-type]
+    ends = {name: goal.pop(name, None) for name in ("rows", "seeds")}
+    made = Goal(**ends, budget=Budget(**goal))  # type: ignore[arg-type]
+    return make_forecast(snapshot, made, elapsed_s=elapsed_s, remaining_s=remaining_s)
 
 
 def test_the_dropped_rows_on_the_way_are_foreseen() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from synth.budget import Budget
 from synth.forecast import Goal
 from synth.progress import WINDOW_S, Progress, Snapshot
 
@@ -33,10 +35,10 @@ def run(progress: Progress, clock: Clock, steps: list[tuple[float, Snapshot]]) -
             progress.update(snapshot)
 
 
-def said(steps: list[tuple[float, Snapshot]], **goal: float) -> list[str]:
+def said(steps: list[tuple[float, Snapshot]], **goal: Any) -> list[str]:
     """The plain lines of a run of (seconds passed, snapshot)."""
     file, clock = io.StringIO(), Clock()
-    run(Progress(Console(file=file), Goal(**goal), clock=clock), clock, steps)  # type: ignore[arg-type]
+    run(Progress(Console(file=file), Goal(**goal), clock=clock), clock, steps)
     return file.getvalue().splitlines()
 
 
@@ -113,7 +115,7 @@ def test_what_the_calls_wait_for_is_said_in_one_line() -> None:
 
 def test_the_forecast_and_the_cap_that_ends_it_early_are_said() -> None:
     rows = Snapshot(kept=10, calls=150, row_calls=120, row_tokens=6_000, row_cost_usd=0.5)
-    line = said([(0, Snapshot()), (60, rows)], rows=1_000, max_cost_usd=10.0)[-1]
+    line = said([(0, Snapshot()), (60, rows)], rows=1_000, budget=Budget(max_cost_usd=10.0))[-1]
     assert "; forecast: 12,000 calls, 600,000 tokens, $50.00, 1 h 40 min for 1,000 rows; " in line
     assert line.endswith("; --max-cost 10.0 ends the run at about 200 rows")
     assert "forecast" not in said([(0, Snapshot()), (60, rows)])[-1]

@@ -1,14 +1,19 @@
 """Contamination by HumanEval and MBPP: what must be found, and what must be left alone."""
 
+import builtins
 import gzip
 import json
+import keyword
+import random
 import re
+from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from synth.curate.decontaminate import Decontaminator, Hit, load_benchmark
+from synth.curate.decontaminate import Benchmark, Decontaminator, Hit, load_benchmark
 
 ROW = {
     "task_id": 7,
@@ -93,6 +98,73 @@ def test_a_ten_gram_ignores_case_and_layout(humaneval: Decontaminator) -> None:
 def test_entry_points_are_named_before_ten_grams(humaneval: Decontaminator) -> None:
     hit = humaneval.find("Check if in given list of numbers, are any two numbers closer", "def add(a): pass")
     assert hit == Hit("HumanEval/53", "entry_point", "def add(")
+
+
+def plain_find(benchmark: Benchmark, text: str) -> tuple[str, str] | None:
+    """Rule and text of the first hit: every name in one pattern, then every ten tokens in a row."""
+    camels = {re.sub(r"_(\w)", lambda match: match[1].upper(), task.entry_point) for task in benchmark.tasks}
+    names = sorted({task.entry_point for task in benchmark.tasks} | camels)
+    any_of = "|".join(names)
+    strong = "|".join(name for name in names if len(name) > 2 and not hasattr(builtins, name))
+    defined = (
+        rf"\b(?:def|function|func|fn|fun)\s+({any_of})\s*\("
+        rf"|(?<![\w.$])({any_of})\s*=\s*(?:lambda|function|async)\b"
+        rf"|\b(?:const|let|var)\s+({any_of})\s*=\s*\("
+    )
+    for pattern in (defined, rf"(?<![\w.$])({strong})\("):
+        if (match := re.search(pattern, text)) is not None:
+            return "entry_point", match.group().strip()
+    told = telling_ten_grams(benchmark)
+    tokens = re.findall(r"\w+|[^\w\s]", text.lower())
+    grams = (tuple(tokens[i : i + 10]) for i in range(len(tokens) - 9))
+    return next((("ten_gram", " ".join(gram)) for gram in grams if gram in told), None)
+
+
+@cache
+def telling_ten_grams(benchmark: Benchmark) -> frozenset[tuple[str, ...]]:
+    no_words = {word.lower() for word in (*keyword.kwlist, *keyword.softkwlist, *dir(builtins))}
+    tasks: Counter[tuple[str, ...]] = Counter()
+    for task in benchmark.tasks:
+        grams = set()
+        for text in task.texts:
+            tokens = re.findall(r"\w+|[^\w\s]", text.lower())
+            grams |= {tuple(tokens[i : i + 10]) for i in range(len(tokens) - 9)}
+        tasks.update(grams)
+    return frozenset(
+        gram
+        for gram, count in tasks.items()
+        if count <= 2 and sum(len(t) > 1 and not t.isdigit() and t not in no_words for t in set(gram)) >= 4
+    )
+
+
+def test_hits_are_those_of_a_plain_search(humaneval: Decontaminator) -> None:
+    benchmark = load_benchmark("humaneval")
+    rng = random.Random(5)
+    names = [task.entry_point for task in benchmark.tasks]
+    words = [word for task in benchmark.tasks for text in task.texts for word in text.split(" ")]
+    frames = (
+        "def {}(x)",
+        "fun {} (",
+        "let {} =(",
+        "{} = lambda",
+        "x.{}(",
+        "{}(",
+        "{} = function {}(",
+        "{}",
+        "const {}=(",
+    )
+    found: Counter[str | None] = Counter()
+    for _ in range(500):
+        parts = [rng.choice(frames).replace("{}", rng.choice(names)) for _ in range(rng.randrange(2))]
+        for _ in range(rng.randrange(3)):
+            begin = rng.randrange(len(words))
+            parts.append(" ".join(words[begin : begin + rng.randrange(1, 30)]))
+        rng.shuffle(parts)
+        text = rng.choice(("\n", " ", "; ")).join(parts)
+        hit, wanted = humaneval.find(text), plain_find(benchmark, text)
+        assert (hit and (hit.rule, hit.text)) == wanted, text
+        found[wanted and wanted[0]] += 1
+    assert min(found[None], found["entry_point"], found["ten_gram"]) > 40
 
 
 def write(path: Path, *rows: Any) -> str:

@@ -6,9 +6,10 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from rensa import RMinHash
 
 from synth.curate.near import PRESETS, NearIndex, Twin, find_near_duplicates, rows_for
-from synth.curate.shingles import jaccard, shingle_set
+from synth.curate.shingles import jaccard, shingle_many, shingle_set
 
 BASES = [path.read_text(encoding="utf-8")[:4000] for path in sorted(Path(re.__file__).parent.parent.glob("*.py"))[:60]]
 
@@ -108,3 +109,41 @@ def test_unrelated_files_are_not_twins() -> None:
         (a, b) for a, b in combinations(range(len(BASES)), 2) if jaccard(*map(shingle_set, (BASES[a], BASES[b]))) >= 0.7
     ]
     assert sum(twin is not None for twin in twins) <= len(pairs)
+
+
+def plain(texts: list[str], threshold: float, preset: str) -> list[Twin | None]:
+    """The same search by a dict of bands as they are, text by text."""
+    shape = NearIndex(threshold=threshold, preset=preset)
+    buckets: dict[tuple[int, ...], list[int]] = {}
+    twins: list[Twin | None] = []
+    for i, text in enumerate(texts):
+        flat = shingle_many([text])
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat.hashes, flat.offsets, shape.num_perm, 42)
+        minima = matrix.to_rows()[0]
+        bands = [(begin, *minima[begin : begin + shape.rows]) for begin in range(0, shape.num_perm, shape.rows)]
+        best: Twin | None = None
+        for j in sorted({j for band in bands for j in buckets.get(band, ())}):
+            similarity = jaccard(shingle_set(text), shingle_set(texts[j]))
+            if similarity >= threshold and (best is None or similarity > best.jaccard):
+                best = Twin(j, similarity)
+        if best is None:
+            for band in bands:
+                buckets.setdefault(band, []).append(i)
+        twins.append(best)
+    return twins
+
+
+@pytest.mark.parametrize(
+    ("threshold", "preset"),
+    [(0.1, "default"), (0.5, "default"), (0.7, "default"), (1.0, "default"), (0.7, "opencoder")],
+)
+def test_the_answers_are_those_of_a_plain_table(corpus: list[str], threshold: float, preset: str) -> None:
+    rng = random.Random(11)
+    words = [" ".join(rng.choices("abc", k=rng.randrange(9))) for _ in range(100)]  # short: many twins, many ties
+    texts = rng.sample([*corpus, *words], 250)
+    answers = plain(texts, threshold, preset)
+    assert find_near_duplicates(texts, threshold=threshold, preset=preset) == answers
+    for at_once in (1, 3, 32):
+        index = NearIndex(threshold=threshold, preset=preset)
+        parts = [index.add_many(texts[begin : begin + at_once]) for begin in range(0, len(texts), at_once)]
+        assert [twin for part in parts for twin in part] == answers

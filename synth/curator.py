@@ -1,0 +1,59 @@
+"""The last look at a finished row of `synth generate`: `Curator` drops what is contaminated or a duplicate.
+
+Rows come in seed order and the first of two twins stays, so what is kept depends on the rows alone, never on how many
+come at once. Not covered: how contamination and twins are found (`curate/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from synth.curate.decontaminate import Decontaminator, load_benchmark
+from synth.curate.exact import ExactIndex
+from synth.curate.near import NearIndex
+from synth.sample import Sample
+
+_ID_BYTES = 8
+
+
+class Curator:
+    """Drops contaminated rows and duplicates, in seed order; about 550 bytes of memory a row.
+
+    Thirty rows at once take a quarter of the CPU of thirty calls (`benchmarks/curate.py`).
+    """
+
+    def __init__(self) -> None:
+        self._decontaminator = Decontaminator([load_benchmark("humaneval")])
+        self._exact = ExactIndex()
+        self._near = NearIndex()
+        self._ids = bytearray()
+        """Of every row that the indexes were shown, kept or not: their answers count in those."""
+
+    def admit(self, sample: Sample) -> Sample:
+        """The row, dropped if it must be."""
+        return self.admit_many([sample])[0]
+
+    def admit_many(self, samples: Sequence[Sample]) -> list[Sample]:
+        """The rows, each dropped if it must be; none may be dropped already.
+
+        Raises: `SynthError` where the shingles of rows cannot be kept.
+        """
+        rows = list(map(self._decontaminate, samples))
+        clean = [i for i, row in enumerate(rows) if row.dropped is None]
+        texts = [f"{rows[i].instruction}\n{rows[i].response}" for i in clean]
+        for i in clean:
+            self._ids += bytes.fromhex(rows[i].id)
+        for i, text, twin in zip(clean, texts, self._near.add_many(texts), strict=True):
+            same = self._exact.add(text)
+            if same is not None:
+                rows[i] = rows[i].drop("dedup.exact", f"the same as {self._id(same)}")
+            elif twin is not None:
+                rows[i] = rows[i].drop("dedup.near", f"Jaccard {twin.jaccard:.2f} with {self._id(twin.index)}")
+        return rows
+
+    def _decontaminate(self, sample: Sample) -> Sample:
+        hit = self._decontaminator.find(sample.instruction, sample.response, *sample.tests)
+        return sample.drop(f"decontaminate.{hit.rule}", f"{hit.task}: {hit.text}") if hit else sample
+
+    def _id(self, number: int) -> str:
+        return self._ids[number * _ID_BYTES : (number + 1) * _ID_BYTES].hex()
