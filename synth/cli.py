@@ -62,7 +62,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             help="An OpenAI-compatible endpoint, or several that serve the same.",
         ),
-        click.option("--price", help="PROMPT,COMPLETION in USD per million tokens."),
+        click.option("--price", help="PROMPT,COMPLETION in USD per million tokens.  [default: from the price table]"),
+        click.option("--prices", type=click.Path(path_type=Path), help="A price table of your own, YAML, over ours."),
         click.option("--max-calls", type=click.IntRange(min=1), help="Pay for at most so many calls in all."),
         click.option("--max-tokens", type=click.IntRange(min=1), help="At most so many tokens, prompts included."),
         click.option("--max-cost", type=click.FloatRange(min=0), help="At most so many USD."),
@@ -103,7 +104,7 @@ def generate(rows: int | None, as_json: bool, **flags: Any) -> int:
     result = _cook(_order(rows=rows, **flags), write=True)
     funnel = result.batch.funnel
     console = Console(stderr=True)
-    print_funnel(console, funnel, result.facts, list(result.samples))
+    print_funnel(console, funnel, result.facts, result.stats)
     if result.batch.stopped_by:
         console.print(f"stopped: {result.batch.stopped_by}; raise it and run the same command again", highlight=False)
     elif rows is not None and funnel.kept < rows:
@@ -151,8 +152,6 @@ def _order(
         raise click.UsageError(f"--out: must be a UTF-8 path, got {str(out)!a}; choose another")
     if max_cost is not None and not max_cost < math.inf:
         raise click.UsageError(f"--max-cost: must be a number of USD, got {max_cost}")
-    if max_cost is not None and price is None:
-        raise click.UsageError("--max-cost needs --price PROMPT,COMPLETION: what a call costs is not known otherwise")
     return Order(
         **flags,
         out=out,
@@ -172,6 +171,7 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
 
     from rich.console import Console
 
+    from synth.forecast import Goal
     from synth.generate import generate as run
     from synth.progress import Progress
 
@@ -184,7 +184,7 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
         "RAYON_NUM_THREADS", "1"
     )  # rows come a few at a time: threads for them cost more than they do
     gc.freeze()  # what was imported stays: there is no need to look through it again and again
-    with Progress(console, target_rows=order.rows) as progress:
+    with Progress(console, Goal(rows=order.rows, seeds=num_seeds, budget=order.budget)) as progress:
         return asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from synth.errors import TeacherRefused
+from synth.prices import find_price
 from synth.teacher import Limits, Price, Teacher
 
 FREE = Price(prompt=0.0, completion=0.0)
@@ -73,15 +74,21 @@ def _is_url(text: str) -> bool:
 
 @asynccontextmanager
 async def open_teacher(
-    spec: Spec, *, limits: Limits, price: Price | None, log: Path, say: Callable[[str], None]
+    spec: Spec,
+    *,
+    limits: Limits,
+    price: Price | None,
+    log: Path,
+    say: Callable[[str], None],
+    prices: Path | None = None,
 ) -> AsyncIterator[Teacher]:
-    """A teacher that was seen to answer and to have the model.
+    """A teacher that was seen to answer and to have the model; without a `price`, that of the tables.
 
     Raises:
-        TeacherError: one line that says what to do.
+        SynthError: one line that says what to do, of an endpoint or of the table `prices`.
     """
     if spec.kind == "openai":
-        async with await _connect(spec, limits, price, say) as teacher:
+        async with await _connect(spec, limits, price, prices, say) as teacher:
             yield teacher
         return
     from synth.launch import launch_local, launch_vllm
@@ -103,7 +110,9 @@ async def open_teacher(
             yield teacher
 
 
-async def _connect(spec: Spec, limits: Limits, price: Price | None, say: Callable[[str], None]) -> Teacher:
+async def _connect(
+    spec: Spec, limits: Limits, price: Price | None, prices: Path | None, say: Callable[[str], None]
+) -> Teacher:
     """A teacher at somebody's endpoint, checked; without a model named, the only one there."""
     model = spec.model
     if not model:
@@ -119,7 +128,7 @@ async def _connect(spec: Spec, limits: Limits, price: Price | None, say: Callabl
         base_url=spec.base_urls,
         api_key=None,
         limits=limits,
-        price=price,
+        price=price or find_price(model, base_url=next(iter(spec.base_urls), None), extra=prices),
     )
     try:
         await teacher.check(say)

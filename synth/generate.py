@@ -21,8 +21,9 @@ from synth.budget import NO_BUDGET, Budget
 from synth.curator import Curator
 from synth.endpoints import Spec, open_teacher
 from synth.engine import Batch, cook
+from synth.errors import TeacherRefused
 from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
-from synth.figures import RunFacts
+from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
 from synth.progress import Snapshot
 from synth.recipe import LOCALES, Recipe, flat, open_recipe
@@ -51,6 +52,9 @@ class Order:
     judge: str | None = None
     base_urls: tuple[str, ...] = ()
     price: Price | None = None
+    """`None` takes what the price tables say."""
+    prices: Path | None = None
+    """A price table of the user's own."""
     rows: int | None = None
     """Kept rows wanted; `None` takes every seed once."""
     budget: Budget = NO_BUDGET
@@ -86,6 +90,8 @@ class Result:
     facts: RunFacts
     samples: Iterable[Sample]
     """Kept and dropped, in seed order; to be gone through as often as needed."""
+    stats: RowStats
+    """Counts over them."""
 
 
 async def generate(
@@ -115,12 +121,12 @@ async def generate(
         ledger = stack.enter_context(Ledger(folder.path))
         runner = stack.enter_context(_sandbox(recipe, order.workers, ledger, say))
         kitchen = await _staff(stack, order, spec, recipe, ledger, runner, folder, say)
-        tally: Counter[str | None] = Counter()
-        stack.enter_context(_ticking(lambda: _tick(kitchen, tally, watch)))
+        stats = RowStats()
+        stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch)))
         output = _Output(folder, write=write)
 
         def emit(sample: Sample) -> None:
-            tally[sample.dropped] += 1
+            stats.add(sample)
             output.emit(sample)
 
         with output:
@@ -132,14 +138,14 @@ async def generate(
                 admit=Curator().admit_many,
                 emit=emit,
             )
-        _tick(kitchen, tally, watch)
+        _tick(kitchen, stats, watch)
         facts = _facts(order, folder, source, kitchen)
     if skipped:
         say(f"left out of {source}: {', '.join(f'{reason} {count}' for reason, count in skipped.most_common())}")
     if write:
         output.describe(recipe, batch, facts)
         folder.write_manifest(manifest(order, recipe, batch, facts) | {"skipped": dict(skipped)})
-    return Result(folder=folder, batch=batch, facts=facts, samples=output.samples)
+    return Result(folder=folder, batch=batch, facts=facts, samples=output.samples, stats=stats)
 
 
 class _Output:
@@ -176,7 +182,7 @@ class _Output:
         assert self._writers is not None, "a preview has no pages"
         card = card_facts(recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel)
         self._writers[1].write_card(card)
-        write_report(self._folder.report, list(self.samples), batch.funnel, facts)
+        write_report(self._folder.report, self.samples, batch.funnel, facts)
 
 
 async def _staff(
@@ -194,8 +200,14 @@ async def _staff(
     async def hire(who: Spec, role: str) -> Teacher:
         say(f"{role}: {who}")
         log = folder.path / f"{role}.log"
-        opened = open_teacher(who, limits=order.limits(who), price=order.price, log=log, say=say)
-        return await stack.enter_async_context(opened)
+        opened = open_teacher(who, limits=order.limits(who), price=order.price, prices=order.prices, log=log, say=say)
+        teacher = await stack.enter_async_context(opened)
+        if order.budget.max_cost_usd is not None and teacher.price is None:
+            raise TeacherRefused(
+                f"--max-cost: what {teacher.model} costs at {teacher.base_url} is not known; "
+                "give --price PROMPT,COMPLETION or a table with --prices"
+            )
+        return teacher
 
     return Kitchen(
         recipe=recipe,
@@ -225,23 +237,30 @@ def _ticking(tick: Callable[[], None], every_s: float = 0.5) -> Iterator[None]:
         task.cancel()
 
 
-def _tick(kitchen: Kitchen, tally: Counter[str | None], watch: Callable[[Snapshot], None]) -> None:
+def _tick(kitchen: Kitchen, stats: RowStats, watch: Callable[[Snapshot], None]) -> None:
     """Shows where the run stands, and leaves word of it in the ledger."""
-    snapshot = _snapshot(kitchen, tally)
+    snapshot = _snapshot(kitchen, stats)
     kitchen.ledger.note_progress({"kept": snapshot.kept, "dropped": dict(snapshot.dropped), "seeds": snapshot.done})
     watch(snapshot)
 
 
-def _snapshot(kitchen: Kitchen, tally: Counter[str | None]) -> Snapshot:
+def _snapshot(kitchen: Kitchen, stats: RowStats) -> Snapshot:
     paid = kitchen.ledger.paid
+    teachers = [who for who in (kitchen.teacher, kitchen.judge) if who]
     return Snapshot(
-        kept=tally[None],
-        dropped={reason: count for reason, count in tally.items() if reason is not None},
-        in_flight=sum(who.in_flight for who in (kitchen.teacher, kitchen.judge) if who),
+        kept=stats.outcomes[None],
+        dropped=stats.dropped,
+        in_flight=sum(who.in_flight for who in teachers),
+        window=sum(who.limiter.window for who in teachers),
+        concurrency=sum(who.limiter.concurrency for who in teachers),
+        waiting="; ".join(filter(None, (who.describe_wait() for who in teachers))),
         calls=paid.calls,
         prompt_tokens=paid.prompt_tokens,
         completion_tokens=paid.completion_tokens,
         cost_usd=paid.cost_usd,
+        row_calls=stats.calls,
+        row_tokens=stats.prompt_tokens + stats.completion_tokens,
+        row_cost_usd=stats.cost_usd,
     )
 
 

@@ -251,11 +251,11 @@ class Ledger:
         self._facts.append(("INSERT OR REPLACE INTO progress VALUES ('rows', ?)", (json.dumps(rows),)))
 
     def progress(self) -> dict[str, Any] | None:
-        """What `note_progress` last left."""
-        with suppress(sqlite3.OperationalError), readable(self.path):  # a ledger from before there was this table
-            row = self._db.execute("SELECT value FROM progress WHERE name = 'rows'").fetchone()
-            return dict(json.loads(row[0])) if row else None
-        return None
+        """What `note_progress` last left: `kept`, `dropped` by reason, and `seeds` that ended."""
+        with readable(self.path):
+            known = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'progress'").fetchone()
+            row = self._db.execute("SELECT value FROM progress WHERE name = 'rows'").fetchone() if known else None
+        return dict(json.loads(row[0])) if row else None
 
     async def _committed(self) -> None:
         """Waits for the commit at the end of this turn of the event loop."""

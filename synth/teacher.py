@@ -54,10 +54,14 @@ class Price:
 
     prompt: float
     completion: float
+    cached_prompt: float | None = None
+    """For the prompt tokens that the provider had in its cache; `None` where they cost as any."""
 
-    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """The cost of one call, USD."""
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
+    def of(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
+        """The cost of one call, USD; `cached_tokens` are a part of `prompt_tokens`."""
+        cached = self.prompt if self.cached_prompt is None else self.cached_prompt
+        fresh_tokens = prompt_tokens - cached_tokens
+        return (fresh_tokens * self.prompt + cached_tokens * cached + completion_tokens * self.completion) / 1e6
 
     @classmethod
     def parse(cls, text: str) -> Price:

@@ -150,7 +150,6 @@ def test_disk_that_fills_up_stops_in_one_line_and_the_run_goes_on_elsewhere(plac
 
 def test_bad_usage_exits_with_2(place: Path) -> None:
     refused(synth("generate", "--recipe", "mine", "--rows", "0", cwd=place), "--rows", code=2)
-    refused(synth("generate", "--recipe", "mine", "--max-cost", "1", cwd=place), "--max-cost needs --price", code=2)
     refused(synth("generate", cwd=place), "--recipe", code=2)
     refused(synth("generate", "--recipe", "mine", "--out", "caf\udce9", cwd=place), "must be a UTF-8 path", code=2)
 
@@ -180,6 +179,30 @@ def test_cost_limit_stops_the_spending(place: Path, endpoint: Scripted) -> None:
     flags = ("--base-url", endpoint.base_url, "--concurrency", "1", "--price", "1000000,0", "--max-cost", "45")
     assert synth("generate", "--recipe", "mine", *flags, cwd=place).returncode == 0
     assert len(endpoint.received) == 2  # 7 dollars each; before it is counted, the prompt of a third may be 34
+
+
+def test_a_cap_on_the_cost_needs_a_price(place: Path, endpoint: Scripted) -> None:
+    flags = ("--base-url", endpoint.base_url, "--max-cost", "1")
+    refused(synth("generate", "--recipe", "mine", *flags, cwd=place), "costs at http://127.0.0.1")
+    assert endpoint.received == []
+
+
+def test_a_price_table_of_ones_own_prices_the_calls(place: Path, endpoint: Scripted) -> None:
+    (place / "p.yaml").write_text("hosts: {127.0.0.1: {scripted: {prompt: 1000000, completion: 0}}}")
+    flags = ("--base-url", endpoint.base_url, "--concurrency", "1", "--prices", "p.yaml", "--max-cost", "10")
+    done = synth("generate", "--recipe", "mine", *flags, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "$7.00 in all" in done.stderr
+    assert "| cost | $7.00 | $7.00 |" in (place / "runs" / "mine" / "export" / "README.md").read_text()
+
+
+def test_a_price_table_that_does_not_fit_is_one_line_before_anything_is_asked(place: Path, endpoint: Scripted) -> None:
+    (place / "p.yaml").write_text("models: {scripted: {promt: 1, completion: 0}}")
+    flags = ("--base-url", endpoint.base_url, "--prices", "p.yaml")
+    refused(
+        synth("generate", "--recipe", "mine", *flags, cwd=place), "models.scripted.promt: unknown key; did you mean"
+    )
+    assert endpoint.received == []
 
 
 def test_explaining_a_row_that_is_not_there(place: Path, endpoint: Scripted) -> None:
