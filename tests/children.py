@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -14,22 +14,21 @@ T = TypeVar("T")
 
 
 @contextmanager
-def opened(context: AbstractAsyncContextManager[T]) -> Iterator[T]:
-    """What `context` yields; it closes with whatever the block raised."""
-    with asyncio.Runner() as runner:
-        value = runner.run(_enter(context))
-        try:
-            yield value
-        finally:
-            runner.run(_leave(context, sys.exc_info()[1]))
+def opened(context: AbstractAsyncContextManager[T], runner: asyncio.Runner | None = None) -> Iterator[T]:
+    """What `context` yields, on the loop of `runner` or one of its own; it closes with whatever the block raised."""
+    with contextlib.ExitStack() as stack:
+        loop = runner or stack.enter_context(asyncio.Runner())
+        entered = loop.run(_enter(context))
+        stack.push(lambda *raised: bool(loop.run(_leave(context, raised[1]))))
+        yield entered
 
 
 async def _enter(context: AbstractAsyncContextManager[T]) -> T:
     return await context.__aenter__()
 
 
-async def _leave(context: AbstractAsyncContextManager[T], error: BaseException | None) -> None:
-    await context.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
+async def _leave(context: AbstractAsyncContextManager[T], error: BaseException | None) -> bool | None:
+    return await context.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
 
 def alive(pid: int) -> bool:

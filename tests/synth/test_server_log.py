@@ -30,6 +30,19 @@ def test_error_of_the_inner_process_counts_and_not_what_the_outer_ones_make_of_i
     assert last_words(log) == "ValueError: No available memory for the cache blocks."
 
 
+def test_first_hand_error_of_llama_cpp_counts(log: Path) -> None:
+    log.write_text(
+        "0.00.018.850 I srv          init: loading model\n"
+        "0.00.020.242 E gguf_init_from_reader: invalid magic characters: '?#qP', expected 'GGUF'\n"
+        "0.00.020.331 E srv    load_model: failed to load model, 'bad.gguf'\n"
+        "0.00.020.750 E srv          init: exiting due to model loading error\n"
+        "RuntimeError: Failed to init server, please check the input params.\n"
+        "guard: the server ended with exit code 1\n"
+    )
+    assert last_words(log) == "gguf_init_from_reader: invalid magic characters: '?#qP', expected 'GGUF'"
+    assert current_step(log) == "init: loading model"
+
+
 def test_second_hand_error_is_better_than_none(log: Path) -> None:
     log.write_text(f"Traceback (most recent call last):\n{USELESS}\nsys:1: ResourceWarning: left behind\n")
     assert last_words(log) == USELESS
