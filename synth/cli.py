@@ -167,6 +167,8 @@ def _order(
         raise click.UsageError(f"--max-cost: must be a number of USD, got {max_cost}")
     if max_cost is not None and price is None:
         raise click.UsageError("--max-cost needs --price PROMPT,COMPLETION: what a call costs is not known otherwise")
+    if (vllm_python or vllm_args) and not any(str(flags[role]).startswith("vllm:") for role in ("teacher", "judge")):
+        raise click.UsageError("--vllm-python and --vllm-args go with --teacher vllm:MODEL or --judge vllm:MODEL")
     return Order(
         **flags,
         vllm=Vllm.parse(vllm_python, vllm_args),
@@ -191,7 +193,7 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     console = Console(stderr=True)
 
     def say(line: str) -> None:
-        console.print(line, style="bright_black", highlight=False, markup=False)
+        console.print(line, style="bright_black", highlight=False, markup=False, soft_wrap=True)
 
     with Progress(console, target_rows=order.rows) as progress:
         return asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))

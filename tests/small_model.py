@@ -18,7 +18,7 @@ from synth.launch import free_port
 VLLM_ARGS = (
     "--dtype float32 --max-model-len 1024 --enforce-eager "
     # A small model fills its whole answer with spaces where a schema lets it.
-    """--structured-outputs-config '{"backend": "xgrammar", "disable_any_whitespace": true}'"""
+    "--structured-outputs-config.backend xgrammar --structured-outputs-config.disable_any_whitespace true"
 )
 ON_A_SHARED_MACHINE = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; by default vLLM takes most of the memory
