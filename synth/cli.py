@@ -49,6 +49,16 @@ for command in cli_runs.COMMANDS:
     cli.add_command(command)
 
 
+VLLM_OPTIONS = [
+    click.option(
+        "--vllm-python",
+        type=click.Path(path_type=Path),
+        help="For vllm:MODEL: an interpreter or environment with vLLM.",
+    ),
+    click.option("--vllm-args", help="For vllm:MODEL: vLLM's own options, as in '--max-model-len 4096'."),
+]
+
+
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags that say what to cook, for every command that cooks."""
     options = [
@@ -56,6 +66,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seeds", help="starter, doctest:PACKAGE,..., a folder, a JSONL or Parquet file, hf:OWNER/NAME."),
         click.option("--teacher", help="local[:FILE.gguf], vllm:MODEL or openai:MODEL.  [default: local]"),
         click.option("--judge", help="Another teacher for steps with `role: judge`."),
+        *VLLM_OPTIONS,
         click.option(
             "--base-url",
             "base_urls",
@@ -142,9 +153,12 @@ def _order(
     timeout: float | None,
     stall_after: float | None,
     out: Path | None,
+    vllm_python: Path | None,
+    vllm_args: str | None,
     **flags: Any,
 ) -> Order:
     from synth.budget import Budget
+    from synth.endpoints import Vllm
     from synth.generate import Order
     from synth.teacher import STALL_S, TIMEOUT_S, Price
 
@@ -152,8 +166,11 @@ def _order(
         raise click.UsageError(f"--out: must be a UTF-8 path, got {str(out)!a}; choose another")
     if max_cost is not None and not max_cost < math.inf:
         raise click.UsageError(f"--max-cost: must be a number of USD, got {max_cost}")
+    if (vllm_python or vllm_args) and not any(str(flags[role]).startswith("vllm:") for role in ("teacher", "judge")):
+        raise click.UsageError("--vllm-python and --vllm-args go with --teacher vllm:MODEL or --judge vllm:MODEL")
     return Order(
         **flags,
+        vllm=Vllm.parse(vllm_python, vllm_args),
         out=out,
         price=Price.parse(price) if price else None,
         budget=Budget(max_calls=max_calls, max_tokens=max_tokens, max_cost_usd=max_cost),
@@ -178,11 +195,10 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     console = Console(stderr=True)
 
     def say(line: str) -> None:
-        console.print(line, style="bright_black", highlight=False)
+        console.print(line, style="bright_black", highlight=False, markup=False, soft_wrap=True)
 
-    os.environ.setdefault(
-        "RAYON_NUM_THREADS", "1"
-    )  # rows come a few at a time: threads for them cost more than they do
+    # Rows come to be compared a few at a time: threads for them cost more than they do.
+    os.environ.setdefault("RAYON_NUM_THREADS", "1")
     gc.freeze()  # what was imported stays: there is no need to look through it again and again
     with Progress(console, Goal(rows=order.rows, seeds=num_seeds, budget=order.budget)) as progress:
         return asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
@@ -192,9 +208,19 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
 @click.option("--recipe", default="educational", show_default=True, help="A bundled recipe or a folder.")
 @click.option("--seeds", help="As for generate.")
 @click.option("--teacher", help="As for generate.")
+@click.option("--vllm-python", type=click.Path(path_type=Path), help="As for generate.")
+@click.option("--vllm-args", help="As for generate.")
 @click.option("--base-url", "base_urls", multiple=True, help="As for generate.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-def doctor(recipe: str, seeds: str | None, teacher: str | None, base_urls: tuple[str, ...], out: Path) -> int:
+def doctor(
+    recipe: str,
+    seeds: str | None,
+    teacher: str | None,
+    vllm_python: Path | None,
+    vllm_args: str | None,
+    base_urls: tuple[str, ...],
+    out: Path,
+) -> int:
     """Look at everything a run needs, before anything is spent."""
     import asyncio
 
@@ -202,13 +228,14 @@ def doctor(recipe: str, seeds: str | None, teacher: str | None, base_urls: tuple
     from rich.text import Text
 
     from synth.doctor import examine
-    from synth.endpoints import Spec
+    from synth.endpoints import Spec, Vllm
 
     console = Console()
+    spec = Spec.parse(teacher, base_urls, Vllm.parse(vllm_python, vllm_args))
 
     async def show() -> bool:
         sound = True
-        async for finding in examine(recipe=recipe, seeds=seeds, spec=Spec.parse(teacher, base_urls), out=out):
+        async for finding in examine(recipe=recipe, seeds=seeds, spec=spec, out=out):
             mark = Text("ok  ", style="green") if finding.ok else Text("no  ", style="bold red")
             console.print(Text.assemble(mark, f"{finding.name:<16} {finding.said}"), soft_wrap=True)
             sound = sound and finding.ok

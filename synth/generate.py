@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from synth.budget import NO_BUDGET, Budget
 from synth.curator import Curator
-from synth.endpoints import Spec, open_teacher
+from synth.endpoints import Spec, Vllm, open_teacher
 from synth.engine import Batch, cook
 from synth.errors import TeacherRefused
 from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
@@ -51,6 +51,8 @@ class Order:
     teacher: str | None = None
     judge: str | None = None
     base_urls: tuple[str, ...] = ()
+    vllm: Vllm = field(default_factory=Vllm)
+    """How to start vLLM, for `vllm:MODEL` as teacher or judge."""
     price: Price | None = None
     """`None` takes what the price tables say."""
     prices: Path | None = None
@@ -110,7 +112,7 @@ async def generate(
     recipe = open_recipe(order.recipe)
     for locale in LOCALES if order.locale == "mix" else (order.locale,):
         recipe.check_locale(locale)
-    spec = Spec.parse(order.teacher, order.base_urls)
+    spec = Spec.parse(order.teacher, order.base_urls, order.vllm)
     source = order.seeds or recipe.file.seeds
     skipped: Counter[str] = Counter()
     seeds = open_seeds(source, seed=order.seed, skipped=skipped)
@@ -213,7 +215,7 @@ async def _staff(
         recipe=recipe,
         ledger=ledger,
         teacher=await hire(spec, "teacher") if any(isinstance(step, Ask) for step in flat(recipe.steps)) else None,
-        judge=await hire(Spec.parse(order.judge, order.base_urls), "judge") if order.judge else None,
+        judge=await hire(Spec.parse(order.judge, order.base_urls, order.vllm), "judge") if order.judge else None,
         runner=runner,
         locale=order.locale,
         seed=order.seed,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from scripted import Scripted, serve
 
+from synth.export import read_samples
 from synth.recipe import bundled_recipes
 
 SYNTH = Path(sys.executable).with_name("synth")
@@ -57,6 +58,58 @@ def test_recipe_without_a_run_step_needs_no_engine(place: Path, endpoint: Script
     done = synth("generate", "--recipe", "mine", "--base-url", endpoint.base_url, cwd=place, DOCKER_HOST="unix:///none")
     assert done.returncode == 0, done.stderr
     assert (place / "runs" / "mine" / "export").is_dir()
+
+
+FAKE_VLLM = """
+import http.server, json, os, sys
+told = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer({"data": [{"id": told["--model"]}]})
+    def do_POST(self):
+        assert self.headers["Authorization"] == "Bearer " + os.environ["VLLM_API_KEY"]
+        self.rfile.read(int(self.headers["content-length"]))
+        message = {"role": "assistant", "content": "told " + told["--hf-overrides"]}
+        self.answer({"model": told["--model"], "choices": [{"message": message, "finish_reason": "stop"}]})
+    def answer(self, reply):
+        body = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer((told["--host"], int(told["--port"])), Handler).serve_forever()
+"""
+
+
+def test_vllm_is_started_from_the_named_environment_with_its_options(place: Path) -> None:
+    interpreter = place / "env" / "bin" / "python"
+    interpreter.parent.mkdir(parents=True)
+    (place / "fake.py").write_text(FAKE_VLLM)
+    interpreter.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit; shift 2; exec {sys.executable} {place}/fake.py "$@"\n')
+    interpreter.chmod(0o755)
+    options = ("--vllm-python", "env", "--vllm-args", """--hf-overrides '{"a b": [1]}'""")
+    done = synth("generate", "--recipe", "mine", "--teacher", "vllm:some/model", *options, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "teacher: vllm:some/model" in done.stderr
+    (first, *_) = read_samples(place / "runs" / "mine" / "samples.parquet")
+    assert first.response == 'told {"a b": [1]}'
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--vllm-python", "nowhere"), "--vllm-python nowhere: no program there"),
+        (("--vllm-args", "'--x"), "--vllm-args: No closing quotation, got '--x; quote it as one word"),
+        (("--vllm-python", sys.executable, "--vllm-args", "--port 1"), "--vllm-args: --port is set by synth"),
+    ],
+)
+def test_vllm_that_cannot_be_started_so(place: Path, flags: tuple[str, ...], said: str) -> None:
+    refused(synth("generate", "--recipe", "mine", "--teacher", "vllm:some/model", *flags, cwd=place), said)
+
+
+def test_vllm_options_without_a_vllm_teacher_are_bad_usage(place: Path) -> None:
+    done = synth("generate", "--recipe", "mine", "--teacher", "openai:x", "--vllm-args", "--dtype float32", cwd=place)
+    refused(done, "--vllm-python and --vllm-args go with --teacher vllm:MODEL", code=2)
 
 
 def test_environment_names_the_endpoint(place: Path, endpoint: Scripted) -> None:
