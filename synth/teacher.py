@@ -166,7 +166,7 @@ class Teacher:
         except Fault as fault:
             if fault.status in (404, 405):
                 return []
-            raise self._stop(fault, url) from as_openai_error(fault, url)
+            raise self.stop(fault, url) from as_openai_error(fault, url)
         models = listed if isinstance(listed, list) else []
         return sorted(str(model["id"]) for model in models if isinstance(model, dict) and "id" in model)
 
@@ -229,7 +229,7 @@ class Teacher:
                 return self._refused(last)
             if self._answers > answers_before:
                 raise CallFailed(f"failed {MAX_ATTEMPTS} times while other calls were answered ({last})") from last
-            raise self._stop(last, self.base_url) from as_openai_error(last, self.base_url)
+            raise self.stop(last, self.base_url) from as_openai_error(last, self.base_url)
 
     def _is_last(self, state: RetryCallState) -> bool:
         """Whether no further try follows; the first was made before `state` began to count."""
@@ -265,10 +265,10 @@ class Teacher:
     def _read(self, content: bytes, sent: float) -> Completion:
         answer = read_json(content)
         completion = parse_answer(answer, self.price, time.monotonic() - sent)
-        self._check_model(answer.get("model"))
+        self.check_model(answer.get("model"))
         return completion
 
-    def _check_model(self, model: object) -> None:
+    def check_model(self, model: object) -> None:
         """Makes sure that one model gives all the answers: the one asked for, or whatever it is called there.
 
         Raises:
@@ -367,11 +367,12 @@ class Teacher:
         Raises:
             TeacherRefused: it is about more than this prompt.
         """
-        if fault.status in (400, 413, 422, 429) and (fault.code in REFUSALS or TOO_LONG.search(fault.message)):
-            return Completion(text=fault.message, finish_reason="refused")
-        raise self._stop(fault, self.base_url) from as_openai_error(fault, self.base_url)
+        refused = refusal(fault)
+        if refused is None:
+            raise self.stop(fault, self.base_url) from as_openai_error(fault, self.base_url)
+        return refused
 
-    def _stop(self, fault: Fault, where: str) -> SynthError:
+    def stop(self, fault: Fault, where: str) -> SynthError:
         """The error that stops the run, in one line with a fix."""
         said = fault.message[:200]
         if fault.status in (401, 403):
@@ -396,6 +397,13 @@ class Teacher:
 def _short(model: str) -> str:
     """A model's name without folders or provider."""
     return model.rstrip("/").rsplit("/", 1)[-1].lower()
+
+
+def refusal(fault: Fault) -> Completion | None:
+    """The refusal of one prompt as an answer; `None` where the fault is about more than that."""
+    if fault.status in (400, 413, 422, 429) and (fault.code in REFUSALS or TOO_LONG.search(fault.message)):
+        return Completion(text=fault.message, finish_reason="refused")
+    return None
 
 
 def parse_answer(answer: dict[str, Any], price: Price | None, seconds: float) -> Completion:
