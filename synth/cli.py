@@ -102,8 +102,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @cli.command()
 @_options
 @click.option("--rows", type=click.IntRange(min=1), help="Kept rows wanted.  [default: every seed once]")
+@click.option("--batch", is_flag=True, help="Ask through the batch endpoint: cheaper, up to a day late.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest on stdout.")
-def generate(rows: int | None, as_json: bool, **flags: Any) -> int:
+def generate(rows: int | None, batch: bool, as_json: bool, **flags: Any) -> int:
     """Cook a dataset: ask, execute, verify, curate, export.
 
     The same command again goes on where it stopped; nothing is paid for twice.
@@ -112,7 +113,7 @@ def generate(rows: int | None, as_json: bool, **flags: Any) -> int:
 
     from synth.show import print_funnel
 
-    result = _cook(_order(rows=rows, **flags), write=True)
+    result = _cook(_order(rows=rows, batch=batch, **flags), write=True)
     funnel = result.batch.funnel
     console = Console(stderr=True)
     print_funnel(console, funnel, result.facts, result.stats)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from synth.curate.decontaminate import Decontaminator, load_benchmark
 from synth.curate.exact import ExactIndex
 from synth.curate.near import NearIndex
+from synth.errors import SynthError
 from synth.sample import Sample
 
 _ID_BYTES = 8
@@ -43,7 +44,11 @@ class Curator:
         texts = [f"{rows[i].instruction}\n{rows[i].response}" for i in clean]
         for i in clean:
             self._ids += bytes.fromhex(rows[i].id)
-        for i, text, twin in zip(clean, texts, self._near.add_many(texts), strict=True):
+        try:
+            twins = list(self._near.add_many(texts))
+        except OSError as error:
+            raise SynthError(error.strerror) from error
+        for i, text, twin in zip(clean, texts, twins, strict=True):
             same = self._exact.add(text)
             if same is not None:
                 rows[i] = rows[i].drop("dedup.exact", f"the same as {self._id(same)}")

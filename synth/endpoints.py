@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from synth.batches import BatchTeacher
 from synth.errors import TeacherRefused
+from synth.ledger import Ledger
 from synth.prices import find_price
 from synth.teacher import Limits, Price, Teacher
 
@@ -104,12 +106,24 @@ async def open_teacher(
     log: Path,
     say: Callable[[str], None],
     prices: Path | None = None,
-) -> AsyncIterator[Teacher]:
-    """A teacher that was seen to answer and to have the model; without a `price`, that of the tables.
+    batches: Ledger | None = None,
+) -> AsyncIterator[Teacher | BatchTeacher]:
+    """A teacher that was seen to answer and to have the model; with a ledger for its `batches`, asked by batch.
+
+    Without a `price`, the tables are asked for it.
 
     Raises:
         SynthError: one line that says what to do, of an endpoint or of the table `prices`.
     """
+    if batches is not None:
+        if spec.kind != "openai":
+            raise TeacherRefused(f"--batch: {spec} has no batch endpoint; give --teacher openai:MODEL, or leave it out")
+        async with (
+            await _connect(spec, limits, price, prices, say, batch=True) as teacher,
+            BatchTeacher(teacher, batches, say=say) as asked,
+        ):
+            yield asked
+        return
     if spec.kind == "openai":
         async with await _connect(spec, limits, price, prices, say) as teacher:
             yield teacher
@@ -136,7 +150,13 @@ async def open_teacher(
 
 
 async def _connect(
-    spec: Spec, limits: Limits, price: Price | None, prices: Path | None, say: Callable[[str], None]
+    spec: Spec,
+    limits: Limits,
+    price: Price | None,
+    prices: Path | None,
+    say: Callable[[str], None],
+    *,
+    batch: bool = False,
 ) -> Teacher:
     """A teacher at somebody's endpoint, checked; without a model named, the only one there."""
     model = spec.model
@@ -153,7 +173,7 @@ async def _connect(
         base_url=spec.base_urls,
         api_key=None,
         limits=limits,
-        price=price or find_price(model, base_url=next(iter(spec.base_urls), None), extra=prices),
+        price=price or find_price(model, base_url=next(iter(spec.base_urls), None), extra=prices, batch=batch),
     )
     try:
         await teacher.check(say)

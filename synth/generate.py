@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from synth.batch_store import check_none_open
 from synth.budget import NO_BUDGET, Budget
 from synth.curator import Curator
 from synth.endpoints import Spec, Vllm, open_teacher
@@ -32,12 +33,14 @@ from synth.runs import RunFolder, versions
 from synth.sample import Sample
 from synth.schema import Ask, Run
 from synth.seeds import open_seeds
-from synth.steps import Kitchen
+from synth.steps import AnyTeacher, Kitchen
 from synth.teacher import STALL_S, TIMEOUT_S, Limits, Price, Teacher
 from synth.verify import Runner
 
 ROWS_PER_CALL = 2
 """Rows under way for each call allowed at once: enough that some wait for a call while others are run and judged."""
+ROWS_IN_BATCHES = 20_000
+"""Rows under way when their calls go by batch; a row that waits takes about BYTES of memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class Order:
     """`None` takes what the price tables say."""
     prices: Path | None = None
     """A price table of the user's own."""
+    batch: bool = False
+    """Whether calls go through the batch endpoint; `price` is then the price there."""
     rows: int | None = None
     """Kept rows wanted; `None` takes every seed once."""
     budget: Budget = NO_BUDGET
@@ -124,7 +129,7 @@ async def generate(
         runner = stack.enter_context(_sandbox(recipe, order.workers, ledger, say))
         kitchen = await _staff(stack, order, spec, recipe, ledger, runner, folder, say)
         stats = RowStats()
-        stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch)))
+        stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch, note=write)))
         output = _Output(folder, write=write)
 
         def emit(sample: Sample) -> None:
@@ -136,11 +141,11 @@ async def generate(
                 kitchen,
                 seeds,
                 rows=order.rows,
-                at_once=ROWS_PER_CALL * (order.concurrency or spec.concurrency),
+                at_once=ROWS_IN_BATCHES if order.batch else ROWS_PER_CALL * (order.concurrency or spec.concurrency),
                 admit=Curator().admit_many,
                 emit=emit,
             )
-        _tick(kitchen, stats, watch)
+        _tick(kitchen, stats, watch, note=write)
         facts = _facts(order, folder, source, kitchen)
     if skipped:
         say(f"left out of {source}: {', '.join(f'{reason} {count}' for reason, count in skipped.most_common())}")
@@ -199,10 +204,21 @@ async def _staff(
 ) -> Kitchen:
     """The kitchen with its teachers, each seen to answer."""
 
-    async def hire(who: Spec, role: str) -> Teacher:
+    if not order.batch:
+        check_none_open(ledger)
+
+    async def hire(who: Spec, role: str) -> AnyTeacher:
         say(f"{role}: {who}")
         log = folder.path / f"{role}.log"
-        opened = open_teacher(who, limits=order.limits(who), price=order.price, prices=order.prices, log=log, say=say)
+        opened = open_teacher(
+            who,
+            limits=order.limits(who),
+            price=order.price,
+            prices=order.prices,
+            log=log,
+            say=say,
+            batches=ledger if order.batch else None,
+        )
         teacher = await stack.enter_async_context(opened)
         if order.budget.max_cost_usd is not None and teacher.price is None:
             raise TeacherRefused(
@@ -239,22 +255,25 @@ def _ticking(tick: Callable[[], None], every_s: float = 0.5) -> Iterator[None]:
         task.cancel()
 
 
-def _tick(kitchen: Kitchen, stats: RowStats, watch: Callable[[Snapshot], None]) -> None:
-    """Shows where the run stands, and leaves word of it in the ledger."""
+def _tick(kitchen: Kitchen, stats: RowStats, watch: Callable[[Snapshot], None], *, note: bool) -> None:
+    """Shows where the run stands, and may leave word of it in the ledger."""
     snapshot = _snapshot(kitchen, stats)
-    kitchen.ledger.note_progress({"kept": snapshot.kept, "dropped": dict(snapshot.dropped), "seeds": snapshot.done})
+    if note:
+        rows = {"kept": snapshot.kept, "dropped": dict(snapshot.dropped), "seeds": snapshot.done}
+        kitchen.ledger.note_progress(rows)
     watch(snapshot)
 
 
 def _snapshot(kitchen: Kitchen, stats: RowStats) -> Snapshot:
     paid = kitchen.ledger.paid
     teachers = [who for who in (kitchen.teacher, kitchen.judge) if who]
+    gates = [who.limiter for who in teachers if isinstance(who, Teacher)]
     return Snapshot(
         kept=stats.outcomes[None],
         dropped=stats.dropped,
         in_flight=sum(who.in_flight for who in teachers),
-        window=sum(who.limiter.window for who in teachers),
-        concurrency=sum(who.limiter.concurrency for who in teachers),
+        window=sum(gate.window for gate in gates) if gates else None,
+        concurrency=sum(gate.concurrency for gate in gates) if gates else None,
         waiting="; ".join(filter(None, (who.describe_wait() for who in teachers))),
         calls=paid.calls,
         prompt_tokens=paid.prompt_tokens,

@@ -424,6 +424,9 @@ def parse_answer(answer: dict[str, Any], price: Price | None, seconds: float) ->
     counts = (usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)) if isinstance(usage, dict) else (-1, -1)
     if not all(type(count) is int and 0 <= count < 2**40 for count in counts):
         raise Fault(f"an answer with token counts {counts}", status=200)
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    cached = cached if type(cached) is int and 0 <= cached <= counts[0] else 0
     reason = choice.get("finish_reason") or "stop"
     refusal = message.get("refusal") if isinstance(message, dict) else None
     if isinstance(refusal, str) and refusal and not content:
@@ -434,6 +437,6 @@ def parse_answer(answer: dict[str, Any], price: Price | None, seconds: float) ->
         finish_reason=str(reason),
         prompt_tokens=counts[0],
         completion_tokens=counts[1],
-        cost_usd=price.of(*counts) if price else None,
+        cost_usd=price.of(counts[0], counts[1], cached) if price else None,
         seconds=seconds,
     )
