@@ -1,0 +1,249 @@
+"""How near to an endpoint's limit `synth generate` comes, and what CPU a call costs it, beside others doing the same.
+
+One prompt a row against a server with a fixed latency (`fixed_latency_server.py`, a process of its own on the same
+cores). Ideal is `concurrency / latency` calls a second. The server measures everybody alike: the rate over the middle
+80 % of the calls, cut to whole multiples of the concurrency, since a fixed latency makes calls come in waves; and the
+client's CPU time, its child processes included, from its first call to its last answer. Start-up and what follows the
+last answer (for `synth generate`: the rest of the curation, Parquet, card and report) stand in columns of their own.
+Rounds are interleaved, since a machine's speed changes from one minute to the next; the ratio to bare aiohttp is the
+median of each round's ratio. Other ways run in the first round only, the peers with a quarter of the calls.
+
+    python benchmarks/generate.py [--pairs 100x64,500x512] [--seconds 10] [--rounds 3]
+
+`synth generate` is the whole of it, from JSON Lines seeds over ledger, parsing and curation to the export; what a peer
+keeps is up to the peer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from fixed_latency_server import MODEL, Log, Served, serving
+
+ROOT = Path(__file__).resolve().parent.parent
+DRIVERS = ROOT / "benchmarks" / "peers"
+OURS, REFERENCE = "opencook", "bare aiohttp"
+MAX_SECONDS = 300
+WORDS = (
+    "ascending balanced binary bounded cached cyclic decimal dense distinct empty even frozen greedy hashed inverse "
+    "joined keyed lazy merged nested odd packed prime quoted ranked rotated signed sparse stable tagged unique valid "
+    "weighted zipped bucket column digit edge factor graph heap interval ledger matrix node offset path queue record "
+    "segment tuple user vector window"
+).split()
+RECIPE = """\
+about: One prompt a row, as the peers are given it.
+steps:
+  - ask: {template: task.j2, as: solution, code: python, max_tokens: 256}
+  - emit: {instruction: "{{ seed.text }}", response: "{{ solution.code }}"}
+"""
+TASK = "Answer with one Python function in a fenced block.\n\n{{ seed.text }}\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A program that asks the teacher once for every row."""
+
+    name: str
+    python: str
+    driver: str | None = None
+    """A file in `peers/`; `None` is `synth generate`."""
+    share: float = 1.0
+    """Of the calls that the fast ways make."""
+    every_round: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What the server makes possible."""
+
+    latency_s: float
+    concurrency: int
+
+    @property
+    def ideal(self) -> float:
+        """Calls a second."""
+        return self.concurrency / self.latency_s
+
+    def __str__(self) -> str:
+        return f"{1000 * self.latency_s:.0f} ms x {self.concurrency}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One way, once."""
+
+    rate: float
+    """Calls a second over the middle of the run."""
+    whole_rate: float
+    """The same from the first call to the last answer."""
+    calls: int
+    cpu_start_s: float
+    cpu_calls_s: float
+    """From the first call to the last answer."""
+    cpu_s: float
+    """The whole process."""
+    wall_s: float
+
+
+class Unfit(Exception):
+    """A way that did not do the job; the message says why."""
+
+
+def main() -> None:
+    """Prints a table for each pair of latency and concurrency."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", default="100x64,500x512", help="MILLISECONDSxCONCURRENCY,... (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of a run at the ideal rate (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
+    args = parser.parse_args()
+    ways = [
+        Way(name=REFERENCE, python=sys.executable, driver="aiohttp_load.py", every_round=True),
+        Way(name=OURS, python=sys.executable, every_round=True),
+        Way(name="openai client", python=sys.executable, driver="openai_client.py", share=0.5),
+    ]
+    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {args.rounds} rounds")
+    for pair in args.pairs.split(","):
+        latency_ms, concurrency = pair.split("x")
+        load = Load(latency_s=float(latency_ms) / 1000, concurrency=int(concurrency))
+        show(load, measure_all(ways, load, args.seconds, args.rounds), args.rounds)
+
+
+def measure_all(ways: list[Way], load: Load, seconds: float, rounds: int) -> dict[str, list[Measure]]:
+    """The measures of each way, one a round."""
+    found: dict[str, list[Measure]] = {}
+    for number in range(rounds):
+        for way in ways:
+            if number and not way.every_round:
+                continue
+            try:
+                waves = max(4, round(way.share * seconds / load.latency_s))
+                found.setdefault(way.name, []).append(measure(way, load, waves * load.concurrency))
+            except Unfit as error:
+                print(f"{way.name}: skipped: {error}")
+    return found
+
+
+def measure(way: Way, load: Load, rows: int) -> Measure:
+    """One way, once, over so many rows.
+
+    Raises:
+        Unfit: it failed, or left rows out.
+    """
+    with tempfile.TemporaryDirectory() as name, serving(latency_s=load.latency_s) as server:
+        folder = Path(name)
+        write_rows(folder / "rows.jsonl", rows)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.monotonic()
+        run(command_of(way, load, server.base_url, folder), way, server, folder, rows)
+        wall_s = time.monotonic() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)  # the server is a child that still runs
+        log = server.log()
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return weigh(log, load, rows, cpu_s=cpu_s, wall_s=wall_s)
+
+
+def run(command: list[str], way: Way, server: Served, folder: Path, rows: int) -> None:
+    """Runs a client to its end.
+
+    Raises:
+        Unfit: it failed or took too long.
+    """
+    environment = {**os.environ, "OPENAI_API_KEY": "none", "NO_PROXY": "127.0.0.1"}
+    with (folder / "client.log").open("wb") as log:
+        # A session of its own is how the server finds the client's processes.
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        server.watch(process.pid, rows)
+        try:
+            code = process.wait(MAX_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()
+            raise Unfit(f"not done after {MAX_SECONDS} s, {server.num_answered():,} of {rows:,} calls") from None
+    if code:
+        said = (folder / "client.log").read_text(errors="replace").strip().splitlines()
+        raise Unfit(f"{way.python} ended with {code}: {said[-1] if said else 'nothing said'}")
+
+
+def command_of(way: Way, load: Load, base_url: str, folder: Path) -> list[str]:
+    """The command line of a client."""
+    rows = folder / "rows.jsonl"
+    if way.driver is not None:
+        job = {"--rows": rows, "--base-url": base_url, "--model": MODEL, "--concurrency": load.concurrency}
+        job["--folder"] = folder / "out"
+        return [way.python, str(DRIVERS / way.driver), *(str(part) for pair in job.items() for part in pair)]
+    (folder / "recipe").mkdir()
+    (folder / "recipe" / "recipe.yaml").write_text(RECIPE)
+    (folder / "recipe" / "task.j2").write_text(TASK)
+    flags = {"--recipe": folder / "recipe", "--seeds": rows, "--teacher": f"openai:{MODEL}", "--base-url": base_url}
+    flags |= {"--concurrency": load.concurrency, "--out": folder / "out"}
+    synth = [way.python, "-c", "from synth.cli import main; main()", "generate"]
+    return [*synth, *(str(part) for pair in flags.items() for part in pair)]
+
+
+def write_rows(path: Path, rows: int) -> None:
+    """Seeds of some 100 characters, no two near duplicates."""
+    chance = random.Random(0)
+    with path.open("w") as file:
+        for number in range(rows):
+            words = " ".join(chance.choices(WORDS, k=12))
+            file.write(json.dumps({"text": f"Write a function number {number} for {words}."}) + "\n")
+
+
+def weigh(log: Log, load: Load, rows: int, *, cpu_s: float, wall_s: float) -> Measure:
+    """What the server's log says.
+
+    Raises:
+        Unfit: calls are missing.
+    """
+    if log.cpu_first_s is None or log.cpu_last_s is None:
+        raise Unfit(f"made {len(log.arrivals):,} of {rows:,} calls")
+    arrivals = log.arrivals[:rows]
+    waves = max(1, int(0.8 * rows / load.concurrency))
+    begin = (rows - waves * load.concurrency - 1) // 2
+    end = begin + waves * load.concurrency
+    return Measure(
+        rate=(end - begin) / (arrivals[end] - arrivals[begin]),
+        whole_rate=rows / (log.last_answer - arrivals[0]),
+        calls=rows,
+        cpu_start_s=log.cpu_first_s,
+        cpu_calls_s=log.cpu_last_s - log.cpu_first_s,
+        cpu_s=cpu_s,
+        wall_s=wall_s,
+    )
+
+
+def show(load: Load, found: dict[str, list[Measure]], rounds: int) -> None:
+    """The table of a pair, medians over the rounds, and the ratio that matters."""
+    print(f"\n{load}: ideal {load.ideal:,.0f} calls/s")
+    print(f"{'way':<22}{'calls':>8}{'calls/s':>9}{'of ideal':>10}{'whole run':>11}", end="")
+    print(f"{'ms CPU/call':>13}{'start-up s':>12}{'after s':>9}{'all CPU s':>11}{'wall s':>8}")
+    for name, measures in found.items():
+        rate = statistics.median(m.rate for m in measures)
+        whole = statistics.median(m.whole_rate for m in measures)
+        each_ms = statistics.median(1000 * m.cpu_calls_s / m.calls for m in measures)
+        start = statistics.median(m.cpu_start_s for m in measures)
+        after = statistics.median(m.cpu_s - m.cpu_start_s - m.cpu_calls_s for m in measures)
+        cpu, wall = (statistics.median(values) for values in zip(*((m.cpu_s, m.wall_s) for m in measures), strict=True))
+        print(f"{name:<22}{measures[0].calls:>8,}{rate:>9.1f}{rate / load.ideal:>10.1%}", end="")
+        print(f"{whole / load.ideal:>11.1%}{each_ms:>13.2f}{start:>12.2f}{after:>9.2f}{cpu:>11.2f}{wall:>8.1f}")
+    if len(found.get(OURS, [])) == len(found.get(REFERENCE, [])) == rounds:
+        ratios = [ours.rate / bare.rate for ours, bare in zip(found[OURS], found[REFERENCE], strict=True)]
+        listed = ", ".join(f"{ratio:.1%}" for ratio in ratios)
+        print(f"{OURS} gets {statistics.median(ratios):.1%} of {REFERENCE}'s rate (rounds: {listed})")
+
+
+if __name__ == "__main__":
+    main()

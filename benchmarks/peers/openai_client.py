@@ -1,0 +1,28 @@
+"""The `openai` package's async client as it comes: workers that take the next row. Nothing is kept."""
+
+from __future__ import annotations
+
+import asyncio
+
+import openai
+from job import SAMPLING, Job, read_job
+
+
+async def ask_all(job: Job) -> None:
+    """Every row once."""
+    remaining = iter(job.prompts)
+    async with openai.AsyncOpenAI(base_url=job.base_url, api_key="none") as client:
+
+        async def work() -> None:
+            for prompt in remaining:
+                answer = await client.chat.completions.create(
+                    model=job.model,
+                    messages=[{"role": "user", "content": prompt}],
+                    **SAMPLING,  # type: ignore[call-overload]
+                )
+                assert answer.choices[0].message.content
+
+        await asyncio.gather(*(work() for _ in range(job.concurrency)))
+
+
+asyncio.run(ask_all(read_job()))
