@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, head: bytes, body: bytes) -> None:
         target = head.split(b" ", 2)[1].partition(b"?")[0]
-        if target.endswith(b"/chat/completions"):
+        if target.endswith(b"/chat/completions") and b'"content"' in body:
             self._server.arrived()
             if self._server.latency_s:
                 self._loop.call_later(self._server.latency_s, self._complete, body)
@@ -132,9 +132,12 @@ class Connection(asyncio.Protocol):
             listed = [{"id": MODEL, "object": "model", "created": 1, "owned_by": "benchmark"}]
             self._send(json.dumps({"object": "list", "data": listed}).encode())
         else:
+            # Or a call without messages, by which some look for rate limits: it counts nowhere.
             self._send(b'{"error":{"message":"not here","type":"invalid_request_error"}}', b"404 Not Found")
 
     def _complete(self, body: bytes) -> None:
+        if self._transport.is_closing():
+            return
         digits = hashlib.blake2b(body, digest_size=16).hexdigest()
         self._send((BODY % {name: digits[part] for name, part in PARTS.items()}).encode())
         self._server.left()

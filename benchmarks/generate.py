@@ -4,14 +4,20 @@ One prompt a row against a server with a fixed latency (`fixed_latency_server.py
 cores). Ideal is `concurrency / latency` calls a second. The server measures everybody alike: the rate over the middle
 80 % of the calls, cut to whole multiples of the concurrency, since a fixed latency makes calls come in waves; and the
 client's CPU time, its child processes included, from its first call to its last answer. Start-up and what follows the
-last answer (for `synth generate`: the rest of the curation, Parquet, card and report) stand in columns of their own.
-Rounds are interleaved, since a machine's speed changes from one minute to the next; the ratio to bare aiohttp is the
-median of each round's ratio. Other ways run in the first round only, the peers with a quarter of the calls.
+last answer (for `synth generate`: Parquet, card and report) stand in columns of their own. Rounds are interleaved,
+since a machine's speed changes from one minute to the next; the ratio to bare aiohttp is the median of each round's.
+The other ways run in the first round only, the peers with a quarter of the calls.
 
     python benchmarks/generate.py [--pairs 100x64,500x512] [--seconds 10] [--rounds 3]
+        [--distilabel-python DIR/bin/python] [--curator-python DIR/bin/python] [--data-designer-python DIR/bin/python]
+
+Each peer needs an environment of its own, and runs without a network:
+    python -m venv DIR && DIR/bin/pip install 'distilabel[openai]==1.5.3' requests beautifulsoup4
+    python -m venv DIR && DIR/bin/pip install bespokelabs-curator==0.1.31
+    python -m venv DIR && DIR/bin/pip install data-designer==0.9.7
 
 `synth generate` is the whole of it, from JSON Lines seeds over ledger, parsing and curation to the export; what a peer
-keeps is up to the peer.
+keeps is up to the peer. Not covered: memory (`generate_memory.py`), programs that run in the sandbox.
 """
 
 from __future__ import annotations
@@ -34,6 +40,12 @@ from fixed_latency_server import MODEL, Log, Served, serving
 ROOT = Path(__file__).resolve().parent.parent
 DRIVERS = ROOT / "benchmarks" / "peers"
 OURS, REFERENCE = "opencook", "bare aiohttp"
+PEERS = {
+    "distilabel": "distilabel_pipeline.py",
+    "bespokelabs-curator": "curator_job.py",
+    "data-designer": "data_designer_job.py",
+}
+"""Distribution -> driver."""
 MAX_SECONDS = 300
 WORDS = (
     "ascending balanced binary bounded cached cyclic decimal dense distinct empty even frozen greedy hashed inverse "
@@ -106,17 +118,30 @@ def main() -> None:
     parser.add_argument("--pairs", default="100x64,500x512", help="MILLISECONDSxCONCURRENCY,... (%(default)s)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of a run at the ideal rate (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
+    for name in PEERS:
+        parser.add_argument(f"--{name.removeprefix('bespokelabs-')}-python", dest=name, help=f"one that has {name}")
     args = parser.parse_args()
     ways = [
         Way(name=REFERENCE, python=sys.executable, driver="aiohttp_load.py", every_round=True),
         Way(name=OURS, python=sys.executable, every_round=True),
-        Way(name="openai client", python=sys.executable, driver="openai_client.py", share=0.5),
+        Way(name=f"openai {version_of('openai', sys.executable)}", python=sys.executable, driver="openai_client.py"),
     ]
+    for name, driver in PEERS.items():
+        if python := vars(args)[name]:
+            ways.append(Way(name=f"{name} {version_of(name, python)}", python=python, driver=driver, share=0.25))
+        else:
+            print(f"{name}: skipped: no interpreter named")
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, {args.rounds} rounds")
     for pair in args.pairs.split(","):
         latency_ms, concurrency = pair.split("x")
         load = Load(latency_s=float(latency_ms) / 1000, concurrency=int(concurrency))
         show(load, measure_all(ways, load, args.seconds, args.rounds), args.rounds)
+
+
+def version_of(distribution: str, python: str) -> str:
+    """Which version that interpreter has; empty where it has none, which its run will say."""
+    code = f"from importlib.metadata import version; print(version({distribution!r}))"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def measure_all(ways: list[Way], load: Load, seconds: float, rounds: int) -> dict[str, list[Measure]]:
@@ -159,11 +184,10 @@ def run(command: list[str], way: Way, server: Served, folder: Path, rows: int) -
     Raises:
         Unfit: it failed or took too long.
     """
-    environment = {**os.environ, "OPENAI_API_KEY": "none", "NO_PROXY": "127.0.0.1"}
     with (folder / "client.log").open("wb") as log:
         # A session of its own is how the server finds the client's processes.
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            command, cwd=ROOT, env=environment(folder), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
         server.watch(process.pid, rows)
         try:
@@ -173,8 +197,18 @@ def run(command: list[str], way: Way, server: Served, folder: Path, rows: int) -
             process.wait()
             raise Unfit(f"not done after {MAX_SECONDS} s, {server.num_answered():,} of {rows:,} calls") from None
     if code:
-        said = (folder / "client.log").read_text(errors="replace").strip().splitlines()
-        raise Unfit(f"{way.python} ended with {code}: {said[-1] if said else 'nothing said'}")
+        raise Unfit(f"{way.python} ended with {code}: {last_line(folder)}")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Ours, with a home that some peers may fill with caches."""
+    return {**os.environ, "OPENAI_API_KEY": "none", "NO_PROXY": "127.0.0.1", "HOME": str(folder)}
+
+
+def last_line(folder: Path) -> str:
+    """What a client said last."""
+    said = (folder / "client.log").read_text(errors="replace").strip().splitlines()
+    return said[-1] if said else "nothing said"
 
 
 def command_of(way: Way, load: Load, base_url: str, folder: Path) -> list[str]:
@@ -228,21 +262,25 @@ def weigh(log: Log, load: Load, rows: int, *, cpu_s: float, wall_s: float) -> Me
 def show(load: Load, found: dict[str, list[Measure]], rounds: int) -> None:
     """The table of a pair, medians over the rounds, and the ratio that matters."""
     print(f"\n{load}: ideal {load.ideal:,.0f} calls/s")
-    print(f"{'way':<22}{'calls':>8}{'calls/s':>9}{'of ideal':>10}{'whole run':>11}", end="")
-    print(f"{'ms CPU/call':>13}{'start-up s':>12}{'after s':>9}{'all CPU s':>11}{'wall s':>8}")
+    print(f"{'way':<28}{'calls':>8}{'calls/s':>9}{'of ideal':>10}{'whole run':>11}", end="")
+    print(f"{'CPU ms/call':>13}{'to the end':>12}{'start-up s':>12}{'all CPU s':>11}{'wall s':>8}")
     for name, measures in found.items():
-        rate = statistics.median(m.rate for m in measures)
-        whole = statistics.median(m.whole_rate for m in measures)
-        each_ms = statistics.median(1000 * m.cpu_calls_s / m.calls for m in measures)
-        start = statistics.median(m.cpu_start_s for m in measures)
-        after = statistics.median(m.cpu_s - m.cpu_start_s - m.cpu_calls_s for m in measures)
-        cpu, wall = (statistics.median(values) for values in zip(*((m.cpu_s, m.wall_s) for m in measures), strict=True))
-        print(f"{name:<22}{measures[0].calls:>8,}{rate:>9.1f}{rate / load.ideal:>10.1%}", end="")
-        print(f"{whole / load.ideal:>11.1%}{each_ms:>13.2f}{start:>12.2f}{after:>9.2f}{cpu:>11.2f}{wall:>8.1f}")
+        columns = zip(*(figures(measure, load) for measure in measures), strict=True)
+        rate, part, whole, each_ms, end_ms, start_s, cpu_s, wall_s = map(statistics.median, columns)
+        print(f"{name:<28}{measures[0].calls:>8,}{rate:>9.1f}{part:>10.1%}{whole:>11.1%}", end="")
+        print(f"{each_ms:>13.2f}{end_ms:>12.2f}{start_s:>12.2f}{cpu_s:>11.2f}{wall_s:>8.1f}")
     if len(found.get(OURS, [])) == len(found.get(REFERENCE, [])) == rounds:
         ratios = [ours.rate / bare.rate for ours, bare in zip(found[OURS], found[REFERENCE], strict=True)]
         listed = ", ".join(f"{ratio:.1%}" for ratio in ratios)
         print(f"{OURS} gets {statistics.median(ratios):.1%} of {REFERENCE}'s rate (rounds: {listed})")
+
+
+def figures(measure: Measure, load: Load) -> tuple[float, ...]:
+    """A line of the table."""
+    each_ms = 1000 * measure.cpu_calls_s / measure.calls
+    end_ms = 1000 * (measure.cpu_s - measure.cpu_start_s) / measure.calls
+    part, whole = measure.rate / load.ideal, measure.whole_rate / load.ideal
+    return measure.rate, part, whole, each_ms, end_ms, measure.cpu_start_s, measure.cpu_s, measure.wall_s
 
 
 if __name__ == "__main__":

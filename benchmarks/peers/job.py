@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+TEMPLATE = "Answer with one Python function in a fenced block.\n\n{{ text }}"
 SAMPLING = {"temperature": 0.7, "max_tokens": 256}
 
 
@@ -26,13 +27,12 @@ class Job:
 
     @property
     def prompts(self) -> list[str]:
-        """The template, row by row."""
-        return [self.template.replace("{{ text }}", row) for row in self.rows]
+        """The prompt of every row."""
+        return [self.prompt(row) for row in self.rows]
 
-    @property
-    def template(self) -> str:
-        """A Jinja template with the one variable `text`."""
-        return "Answer with one Python function in a fenced block.\n\n{{ text }}"
+    def prompt(self, row: str) -> str:
+        """The prompt of a row."""
+        return TEMPLATE.replace("{{ text }}", row)
 
 
 def read_job() -> Job:
@@ -46,6 +46,4 @@ def read_job() -> Job:
     args = parser.parse_args()
     lines = args.rows.read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line)["text"] for line in lines]
-    return Job(
-        base_url=args.base_url, model=args.model, concurrency=args.concurrency, rows=rows, folder=args.folder
-    )
+    return Job(base_url=args.base_url, model=args.model, concurrency=args.concurrency, rows=rows, folder=args.folder)
