@@ -122,18 +122,19 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, head: bytes, body: bytes) -> None:
         target = head.split(b" ", 2)[1].partition(b"?")[0]
-        if target.endswith(b"/chat/completions") and b'"content"' in body:
+        if target.endswith(b"/models"):
+            listed = [{"id": MODEL, "object": "model", "created": 1, "owned_by": "benchmark"}]
+            self._send(json.dumps({"object": "list", "data": listed}).encode())
+        elif not target.endswith(b"/chat/completions"):
+            self._send(b'{"error":{"message":"not here","type":"invalid_request_error"}}', b"404 Not Found")
+        elif b'"content"' not in body:  # some look for rate limits that way; it is no call of the job
+            self._send(b'{"error":{"message":"no messages","type":"invalid_request_error"}}', b"400 Bad Request")
+        else:
             self._server.arrived()
             if self._server.latency_s:
                 self._loop.call_later(self._server.latency_s, self._complete, body)
             else:
                 self._complete(body)
-        elif target.endswith(b"/models"):
-            listed = [{"id": MODEL, "object": "model", "created": 1, "owned_by": "benchmark"}]
-            self._send(json.dumps({"object": "list", "data": listed}).encode())
-        else:
-            # Or a call without messages, by which some look for rate limits: it counts nowhere.
-            self._send(b'{"error":{"message":"not here","type":"invalid_request_error"}}', b"404 Not Found")
 
     def _complete(self, body: bytes) -> None:
         if self._transport.is_closing():
