@@ -6,7 +6,7 @@ cores). Ideal is `concurrency / latency` calls a second. The server measures eve
 client's CPU time, its child processes included, from its first call to its last answer. Start-up and what follows the
 last answer (for `synth generate`: Parquet, card and report) stand in columns of their own. Rounds are interleaved,
 since a machine's speed changes from one minute to the next; the ratio to bare aiohttp is the median of each round's.
-The other ways run in the first round only, the peers with a quarter of the calls.
+The other ways run in the first round only, with a quarter of the calls. Progress is on standard error.
 
     python benchmarks/generate.py [--pairs 100x64,500x512] [--seconds 10] [--rounds 3]
         [--distilabel-python DIR/bin/python] [--curator-python DIR/bin/python] [--data-designer-python DIR/bin/python]
@@ -47,6 +47,7 @@ PEERS = {
 }
 """Distribution -> driver."""
 MAX_SECONDS = 300
+"""Of one run."""
 WORDS = (
     "ascending balanced binary bounded cached cyclic decimal dense distinct empty even frozen greedy hashed inverse "
     "joined keyed lazy merged nested odd packed prime quoted ranked rotated signed sparse stable tagged unique valid "
@@ -124,7 +125,12 @@ def main() -> None:
     ways = [
         Way(name=REFERENCE, python=sys.executable, driver="aiohttp_load.py", every_round=True),
         Way(name=OURS, python=sys.executable, every_round=True),
-        Way(name=f"openai {version_of('openai', sys.executable)}", python=sys.executable, driver="openai_client.py"),
+        Way(
+            name=f"openai {version_of('openai', sys.executable)}",
+            python=sys.executable,
+            driver="openai_client.py",
+            share=0.25,
+        ),
     ]
     for name, driver in PEERS.items():
         if python := vars(args)[name]:
@@ -153,9 +159,12 @@ def measure_all(ways: list[Way], load: Load, seconds: float, rounds: int) -> dic
                 continue
             try:
                 waves = max(4, round(way.share * seconds / load.latency_s))
-                found.setdefault(way.name, []).append(measure(way, load, waves * load.concurrency))
+                measured = measure(way, load, waves * load.concurrency)
             except Unfit as error:
-                print(f"{way.name}: skipped: {error}")
+                print(f"{way.name}: skipped: {error}", flush=True)
+                continue
+            found.setdefault(way.name, []).append(measured)
+            print(f"{load}, round {number + 1}: {way.name} {measured.rate:.1f} calls/s", file=sys.stderr)
     return found
 
 
