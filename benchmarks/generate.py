@@ -27,6 +27,7 @@ import json
 import os
 import random
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -122,6 +123,7 @@ def main() -> None:
     for name in PEERS:
         parser.add_argument(f"--{name.removeprefix('bespokelabs-')}-python", dest=name, help=f"one that has {name}")
     args = parser.parse_args()
+    exit_on_sigterm()
     ways = [
         Way(name=REFERENCE, python=sys.executable, driver="aiohttp_load.py", every_round=True),
         Way(name=OURS, python=sys.executable, every_round=True),
@@ -202,11 +204,23 @@ def run(command: list[str], way: Way, server: Served, folder: Path, rows: int) -
         try:
             code = process.wait(MAX_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
             raise Unfit(f"not done after {MAX_SECONDS} s, {server.num_answered():,} of {rows:,} calls") from None
+        finally:
+            end(process)
     if code:
         raise Unfit(f"{way.python} ended with {code}: {last_line(folder)}")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a client and what it started, if it still runs: its session does not hear our terminal."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def exit_on_sigterm() -> None:
+    """Lets SIGTERM unwind the stack, as Ctrl-C does, so that nothing we started stays behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def environment(folder: Path) -> dict[str, str]:

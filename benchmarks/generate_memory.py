@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from fixed_latency_server import Served, serving
-from generate import OURS, ROOT, Load, Way, command_of, environment, last_line, write_rows
+from generate import OURS, ROOT, Load, Way, command_of, end, environment, exit_on_sigterm, last_line, write_rows
 
 EVERY_S = 1.0
 SHOWN = 10
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200_000, help="(%(default)s)")
     parser.add_argument("--concurrency", type=int, default=64, help="calls at once (%(default)s)")
     args = parser.parse_args()
+    exit_on_sigterm()
     load = Load(latency_s=0.0, concurrency=args.concurrency)
     with tempfile.TemporaryDirectory() as name, serving(latency_s=load.latency_s) as server:
         folder = Path(name)
@@ -42,7 +43,10 @@ def main() -> None:
                 command, cwd=ROOT, env=environment(folder), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         server.watch(process.pid, args.rows)
-        seen, peak_mb = follow(process, server, args.rows)
+        try:
+            seen, peak_mb = follow(process, server, args.rows)
+        finally:
+            end(process)
         if process.returncode:
             sys.exit(f"synth generate ended with {process.returncode}: {last_line(folder)}")
     show(seen, args.rows, peak_mb)
