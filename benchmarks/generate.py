@@ -37,6 +37,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixed_latency_server import MODEL, Log, Served, serving
+from peers.job import TEMPLATE
 
 ROOT = Path(__file__).resolve().parent.parent
 DRIVERS = ROOT / "benchmarks" / "peers"
@@ -61,7 +62,7 @@ steps:
   - ask: {template: task.j2, as: solution, code: python, max_tokens: 256}
   - emit: {instruction: "{{ seed.text }}", response: "{{ solution.code }}"}
 """
-TASK = "Answer with one Python function in a fenced block.\n\n{{ seed.text }}\n"
+TASK = TEMPLATE.replace("{{ text }}", "{{ seed.text }}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of a run at the ideal rate (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
     for name in PEERS:
-        parser.add_argument(f"--{name.removeprefix('bespokelabs-')}-python", dest=name, help=f"one that has {name}")
+        flag = f"--{name.removeprefix('bespokelabs-')}-python"
+        parser.add_argument(flag, dest=name, type=interpreter, help=f"one that has {name}")
     args = parser.parse_args()
     exit_on_sigterm()
     ways = [
@@ -146,6 +148,13 @@ def main() -> None:
         show(load, measure_all(ways, load, args.seconds, args.rounds), args.rounds)
 
 
+def interpreter(path: str) -> str:
+    """`path`, if something can be run there."""
+    if not os.access(path, os.X_OK):
+        raise argparse.ArgumentTypeError(f"must be a Python interpreter, got {path}")
+    return path
+
+
 def version_of(distribution: str, python: str) -> str:
     """Which version that interpreter has; empty where it has none, which its run will say."""
     code = f"from importlib.metadata import version; print(version({distribution!r}))"
@@ -163,7 +172,7 @@ def measure_all(ways: list[Way], load: Load, seconds: float, rounds: int) -> dic
                 waves = max(4, round(way.share * seconds / load.latency_s))
                 measured = measure(way, load, waves * load.concurrency)
             except Unfit as error:
-                print(f"{way.name}: skipped: {error}", flush=True)
+                print(f"{load}: no figure for {way.name}: {error}", flush=True)
                 continue
             found.setdefault(way.name, []).append(measured)
             print(f"{load}, round {number + 1}: {way.name} {measured.rate:.1f} calls/s", file=sys.stderr)

@@ -1,4 +1,7 @@
-"""The `openai` package's async client as it comes: workers that take the next row. Nothing is kept."""
+"""The `openai` package's async client: workers that take the next row. Nothing is kept.
+
+As it comes, but for its five seconds to connect, in which a busy machine may not open hundreds of connections.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from job import SAMPLING, Job, read_job
 async def ask_all(job: Job) -> None:
     """Every row once."""
     remaining = iter(job.prompts)
-    async with openai.AsyncOpenAI(base_url=job.base_url, api_key="none") as client:
+    async with openai.AsyncOpenAI(base_url=job.base_url, api_key="none", timeout=600) as client:
 
         async def work() -> None:
             for prompt in remaining:
