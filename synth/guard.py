@@ -7,8 +7,9 @@ outlive the run that started it. `PR_SET_PDEATHSIG` would not do: it fires when 
 not reach the processes that servers such as vLLM start in turn. What they leave behind becomes the guard's own child,
 whatever session it moved to, so the guard knows when the last one is gone.
 
-The end goes from the top down, with time after each step: the server is asked to leave, then killed, then the rest is.
-Those below tidy up after those above: a helper of vLLM's removes 400 MB of shared memory once all others are gone.
+The end goes from the top down, with time after each step: the server is asked to leave, then killed; what is left
+below it is asked, then killed. Those below tidy up after those above: a helper of vLLM's, deaf to the request, removes
+400 MB of shared memory once all others are gone.
 Not covered: a guard that is itself killed by SIGKILL, and systems other than Linux.
 """
 
@@ -26,7 +27,7 @@ from pathlib import Path
 GRACE_S = 10.0
 """How long a server may take to leave by itself before it is killed; vLLM takes 3 s on an idle machine."""
 ORPHAN_GRACE_S = 3.0
-"""How long what it started may take after it."""
+"""How long what it started may take after it, and again when asked."""
 KILLED_WITHIN_S = 5.0
 """How long the kernel may take for a killed process; one that hangs in a driver is left to it."""
 POLL_S = 0.1
@@ -41,10 +42,15 @@ def main() -> None:
         pass
     if server.returncode is None:
         server.terminate()
-        if not _all_left(GRACE_S):
+        try:
+            server.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
             server.kill()
     else:
         print(f"guard: the server ended with exit code {server.returncode}", file=sys.stderr, flush=True)
+    if _all_left(ORPHAN_GRACE_S):
+        return
+    _signal_children(signal.SIGTERM)
     if not _all_left(ORPHAN_GRACE_S):
         _kill_all()
 
@@ -72,23 +78,20 @@ def _kill_all() -> None:
     """Kills our children, and those that become ours by it, until there are none."""
     deadline = time.monotonic() + KILLED_WITHIN_S
     while time.monotonic() < deadline:
-        for child in _children():
-            os.kill(child, signal.SIGKILL)
+        _signal_children(signal.SIGKILL)
         if _all_left(POLL_S):
             return
 
 
-def _children() -> list[int]:
-    """The processes whose parent we are; those that ended wait for us, so that no number is anybody else's."""
-    found = []
+def _signal_children(number: signal.Signals) -> None:
+    """Sends a signal to each process whose parent we are; one that ended waits for us, so its number is its own."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
         except OSError:  # it ended meanwhile
             continue
         if int(parent) == os.getpid():
-            found.append(int(entry.name))
-    return found
+            os.kill(int(entry.name), number)
 
 
 if __name__ == "__main__":
