@@ -207,9 +207,6 @@ class BatchTeacher:
         if self._failure is not None:
             raise self._failure
         assert request.key not in self._calls, "twins wait for one call"
-        known = self._ledger.completion(request.key)  # it landed while the budget was looked at
-        if known is not None:
-            return known
         call = _Call(request, asyncio.get_running_loop().create_future(), self._answers)
         self._calls[request.key] = call
         if request.key not in self._where:
