@@ -40,7 +40,7 @@ from synth.verify import Runner
 ROWS_PER_CALL = 2
 """Rows under way for each call allowed at once: enough that some wait for a call while others are run and judged."""
 ROWS_IN_BATCHES = 20_000
-"""Rows under way when their calls go by batch; a row that waits takes about BYTES of memory."""
+"""Rows under way when their calls go by batch; each holds some 15 kB meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

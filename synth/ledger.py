@@ -262,12 +262,7 @@ class Ledger:
         """Records an open batch, or what is new about it; returns once even a power cut cannot lose it."""
         update = "ON CONFLICT (name) DO UPDATE SET facts = excluded.facts"
         self._facts.append((f"INSERT INTO batches VALUES (?, ?, 1) {update}", (name, json.dumps(facts))))
-        with readable(self.path):
-            self._db.execute("PRAGMA synchronous=FULL")
-        try:
-            self._commit()
-        finally:
-            self._db.execute("PRAGMA synchronous=NORMAL")
+        self._commit_synced()
 
     def open_batches(self) -> dict[str, dict[str, Any]]:
         """What `record_batch` left of batches that were not closed, oldest first."""
@@ -278,9 +273,17 @@ class Ledger:
         return {name: json.loads(facts) for name, facts in rows}
 
     def close_batch(self, name: str) -> None:
-        """Records that nothing more is to come from a batch."""
+        """Records that nothing more is to come from a batch; what came is then safe from a power cut too."""
         self._facts.append(("UPDATE batches SET open = 0 WHERE name = ?", (name,)))
-        self._commit()
+        self._commit_synced()
+
+    def _commit_synced(self) -> None:
+        with readable(self.path):
+            self._db.execute("PRAGMA synchronous=FULL")
+        try:
+            self._commit()
+        finally:
+            self._db.execute("PRAGMA synchronous=NORMAL")
 
     async def _committed(self) -> None:
         """Waits for the commit at the end of this turn of the event loop."""
