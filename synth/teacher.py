@@ -46,6 +46,8 @@ STALL_S = 900.0
 BYTES_PER_TOKEN = 4
 """A guess at a prompt's tokens, for the token rate, until the answer counts them."""
 LISTEN_EVERY_S = 2.0
+GRACE_S = 60.0
+"""For the calls in flight when a run must stop: they are billed, so their answers are worth a wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,14 @@ class Teacher:
             listener.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
         await self._wire.close()
+
+    async def drain(self) -> None:
+        """Lets no further call leave and waits, within reason, for the answers of those that have left."""
+        self.limiter.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                while self.in_flight:
+                    await asyncio.sleep(0.05)
 
     async def models(self, base_url: str | None = None) -> list[str]:
         """The models that an endpoint (the first one) lists; empty where it has no list.
