@@ -217,8 +217,8 @@ class FaultServer:
     """The longest; each body has its own below it."""
     astray_after: int = 0
     """Requests before one may be answered by another model: a client knows a stranger by the answers before."""
-    listing: Reply | None = None
-    """What a request for the models gets instead of their list."""
+    listings: list[Reply] = field(default_factory=list)
+    """What requests for the models get, one each, before one gets their list."""
     base_url: str = ""
     arrived: list[str] = field(default_factory=list)
     """The identity of every request for a completion, in order."""
@@ -334,7 +334,7 @@ async def _talk(server: FaultServer, reader: asyncio.StreamReader, writer: async
                 key = fields.get("authorization", "").removeprefix("bearer ")
                 reply = await _answer(server, json.loads(content), key, reader, writer)
             else:
-                reply = server.listing or _listing(request)
+                reply = server.listings.pop(0) if server.listings else _listing(request)
                 await _send(reply, reader, writer)
             if reply.ending != "keep":
                 return

@@ -252,7 +252,8 @@ def test_disk_that_is_full_at_any_stage_stops_the_run_and_a_larger_one_takes_it_
     for stop in stops:
         assert "disk is full" in stop
         assert "\n" not in stop
-    assert server.delivered.total() - 20 <= CONCURRENCY * len(stops), "more was lost than was in flight"
+    # The commit that failed had the answers of as many calls as were in flight after it.
+    assert server.delivered.total() - 20 <= 2 * CONCURRENCY * len(stops)
 
 
 def test_full_disk_is_one_line_on_the_terminal(tmp_path: Path) -> None:
@@ -341,10 +342,11 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> PlainRun:
         process = subprocess.Popen(
             run.command(server.base_url, *FLAGS), cwd=run.home, env=environment(), stderr=subprocess.DEVNULL
         )
-        assert server.wait_for_arrivals(16, 60)
+        has_hung = server.wait_for_arrivals(12 + CONCURRENCY, 60)
         time.sleep(0.2)
         process.kill()
         process.wait()
+    assert has_hung
     assert len(committed(run.home / "run")) == 12
     return run
 

@@ -73,6 +73,13 @@ def test_thirty_percent_faults_give_the_dataset_of_a_faultless_run_and_lose_no_s
     assert max(server.delivered.values()) == 1, "a completed call was repeated"
 
 
+@pytest.mark.parametrize("kind", ["429", "503", "reset_before", "html"])
+def test_endpoint_that_fails_at_first_is_asked_for_its_models_again(tmp_path: Path, kind: str) -> None:
+    run = PlainRun(home=tmp_path, num_seeds=1)
+    with serve_faults(FaultServer(teach, listings=[TRANSIENT[kind]({})])) as server:
+        assert run.cook(server.base_url).batch.funnel.kept == 1
+
+
 def ask(home: Path, server: FaultServer, *, timeout_s: float = 60.0, at_once: int = 4) -> list[Sample]:
     """Four rows side by side, by a teacher that hardly pauses between its tries."""
 
@@ -177,15 +184,16 @@ def test_account_refused_in_mid_run_stops_it_and_the_same_again_pays_nothing_twi
     assert set(server.delivered.values()) == {1}
 
 
-def test_expired_key_is_one_line_on_the_terminal_and_the_same_command_goes_on(
-    tmp_path: Path, whole: dict[str, bytes]
+def test_expired_key_is_one_line_on_the_terminal(
+    tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = PlainRun(home=tmp_path)
     with serve_faults(FaultServer(teach, accounts={"old": Account(9, REFUSED["401"])})) as server:
         said = one_line(run.run(server.base_url, "--concurrency", "4", key="old"))
         assert "the key was refused" in said
         assert "OPENAI_API_KEY" in said
-        assert run.run(server.base_url, key="new").returncode == 0
+        monkeypatch.setenv("OPENAI_API_KEY", "new")
+        run.cook(server.base_url)
     assert run.dataset() == whole
 
 
@@ -229,7 +237,7 @@ def _page(status: int, text: bytes = b"<html>no") -> Reply:
 )
 def test_endpoint_that_is_none_is_one_line_before_anything_is_asked(tmp_path: Path, listing: Reply) -> None:
     run = PlainRun(home=tmp_path)
-    with serve_faults(FaultServer(teach, listing=listing)) as server, pytest.raises(SynthError) as stopped:
+    with serve_faults(FaultServer(teach, listings=[listing] * 20)) as server, pytest.raises(SynthError) as stopped:
         run.cook(server.base_url)
     assert server.base_url in str(stopped.value)
     assert "\n" not in str(stopped.value)
