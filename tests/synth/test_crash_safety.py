@@ -42,11 +42,12 @@ steps:
   - emit: {instruction: "{{ task }}", response: "{{ solution }}"}
 """
 NURSERY = """
-import os, sys
+import gc, os, sys
 import aiohttp, openai, pyarrow.parquet, rich.console
 import synth.cli, synth.generate, synth.report, synth.show
 pyarrow.Table.from_pylist([{"a": 1}])  # imports pandas where it is installed
 synth.generate.Curator()  # compiles its patterns
+gc.freeze()  # a collection in the copy would copy every page
 for line in sys.stdin:
     child = os.fork()
     if not child:
@@ -166,22 +167,22 @@ def nursery(home: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_hundred_kills_leave_the_same_bytes_and_repeat_no_completed_call(tmp_path: Path) -> None:
-    run = PlainRun(home=tmp_path, num_seeds=250, recipe=TWO_CALLS)
+    run = PlainRun(home=tmp_path, num_seeds=240, recipe=TWO_CALLS)
     (run.home / "plain" / "solve.j2").write_text("Do this: {{ task }}")
     generator = random.Random(1)
-    with serve_faults(FaultServer(tell, latency_s=0.02)) as server, nursery(tmp_path) as warm:
+    with serve_faults(FaultServer(tell, latency_s=0.05)) as server, nursery(tmp_path) as warm:
         lives = Lives(run, server, warm)
-        while lives.kills < 5:
+        while lives.kills < 4:
             lives.live(delay_s=generator.uniform(0, 1.5), cold=True)
-        while lives.kills < 80:
-            lives.live(after_calls=generator.randrange(8), delay_s=generator.uniform(0, 0.05))
+        while lives.kills < 88:
+            lives.live(after_calls=generator.randrange(11), delay_s=generator.uniform(0, 0.03))
         assert not (tmp_path / "run" / "manifest.json").exists(), "it was to be killed before its end"
         lives.finish()
         while lives.kills < NUM_KILLS:  # with nothing left to ask: at the start, between rows, in the final writing
             lives.live(delay_s=generator.uniform(0, lives.last_s))
         lives.finish()
-        assert len(server.delivered) == 500
-        assert server.delivered.total() - 500 == lives.lost
+        assert len(server.delivered) == 480
+        assert server.delivered.total() - 480 == lives.lost
         lives.finish(out="whole")
     assert run.dataset("run") == run.dataset("whole")
 
