@@ -29,10 +29,12 @@ from plain_run import PROGRAM, PlainRun, environment, one_line, teach
 
 from synth.errors import RunFolderError
 from synth.export import read_samples
+from synth.generate import ROWS_PER_CALL
 from synth.ledger import Completion, Ledger
 
 NUM_KILLS = 100
 CONCURRENCY = 4
+ROWS_AT_ONCE = ROWS_PER_CALL * CONCURRENCY
 FLAGS = ("--concurrency", str(CONCURRENCY))
 TWO_CALLS = """
 about: A task, then its answer.
@@ -95,7 +97,7 @@ class Lives:
         assert not asked & self.committed, "a completed call was asked again"
         self.committed = committed(self.run.home / "run")
         lost = sum(name not in self.committed for name in delivered)
-        assert lost <= CONCURRENCY, "more was lost than was in flight"
+        assert lost <= ROWS_AT_ONCE, "more was lost than one call of each row under way"
         self.lost += lost
 
     def _start_cold(self) -> Callable[[], bool]:
@@ -253,8 +255,7 @@ def test_disk_that_is_full_at_any_stage_stops_the_run_and_a_larger_one_takes_it_
     for stop in stops:
         assert "disk is full" in stop
         assert "\n" not in stop
-    # The commit that failed had the answers of as many calls as were in flight after it.
-    assert server.delivered.total() - 20 <= 2 * CONCURRENCY * len(stops)
+    assert server.delivered.total() - 20 <= ROWS_AT_ONCE * len(stops), "more was lost than one call of each row"
 
 
 def test_full_disk_is_one_line_on_the_terminal(tmp_path: Path) -> None:
