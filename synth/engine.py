@@ -17,7 +17,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from synth.errors import SynthError
+from sandbox.verdict import SandboxError
+from synth.errors import RunFolderError, SynthError, TeacherUnreachable
 from synth.sample import Funnel, Sample
 from synth.seeds import Seed
 from synth.steps import Kitchen, LimitReached, Row
@@ -110,6 +111,10 @@ async def cook(
             if limit := backlog.take_limit():
                 batch.stop(str(limit))
             await asyncio.sleep(0)  # the calls come first
+    except (SynthError, SandboxError) as fault:
+        if not isinstance(fault, TeacherUnreachable | RunFolderError):  # else nothing comes, or nothing can be kept
+            await kitchen.drain()
+        raise
     finally:
         await line.clear()
 

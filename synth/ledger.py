@@ -4,20 +4,23 @@ These two kinds of facts are expensive and not repeatable; all the rest is recom
 before anything is built on it, so a process killed at any moment loses only the calls still in flight. Facts that come
 together share a commit. Write-ahead logging lets `synth status` read while a run writes; a thread works the log into
 the file, so that the disk never holds up a call.
-Not covered: what an open batch is (`batches.py`), more ledgers than one (`shards.py`).
+Not covered: what an open batch is (`batches.py`), more ledgers than one (`merge.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import functools
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -31,7 +34,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS completions (
     key TEXT NOT NULL UNIQUE, teacher TEXT NOT NULL, request TEXT NOT NULL, text TEXT NOT NULL,
     finish_reason TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost_usd REAL,
-    seconds REAL NOT NULL
+    seconds REAL NOT NULL, checksum INTEGER
 );
 CREATE TABLE IF NOT EXISTS verdicts (key TEXT NOT NULL UNIQUE, job TEXT NOT NULL, verdict TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (id INTEGER PRIMARY KEY, started REAL NOT NULL, last_seen REAL NOT NULL);
@@ -48,6 +51,9 @@ SEEN_EVERY_S = 1.0
 CACHE_KIB = 32 * 1024
 """For the pages that keys are looked up in."""
 CHECKED_BYTES = 256 * 2**20
+LOG_STEP_BYTES = 64 * 2**10
+"""With less than this free, SQLite cannot enlarge the log's index and calls that an I/O error."""
+DISK_FULL = "the disk is full; free some space, then run the same command again"
 
 
 to_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
@@ -96,6 +102,11 @@ class Completion:
     """Latency of the call; never part of a dataset."""
 
 
+def checksum(c: Completion) -> int:
+    """CRC-32 of all that a row takes from a completion: SQLite does not see that a part of a text became zeros."""
+    return zlib.crc32(f"{c.text}\0{c.finish_reason}\0{c.prompt_tokens}\0{c.completion_tokens}\0{c.cost_usd}".encode())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
     """What a run has paid so far, over all its sessions."""
@@ -121,6 +132,8 @@ def readable(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise RunFolderError(_explain(path, error)) from None
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunFolderError(f"{path}: {DISK_FULL}") from None
         raise RunFolderError(
             f"{path}: {error.strerror}; check the disk and the permissions, or choose another --out"
         ) from None
@@ -128,16 +141,22 @@ def readable(path: Path) -> Iterator[None]:
 
 def _explain(path: Path, error: sqlite3.Error) -> str:
     said = str(error)
-    if "full" in said:
-        return f"{path}: the disk is full; free some space, then run the same command again"
+    if "full" in said or ("I/O" in said and shutil.disk_usage(path.parent).free < LOG_STEP_BYTES):
+        return f"{path}: {DISK_FULL}"
+    if "I/O" in said:
+        return f"{path}: the disk failed ({said}); check it, then run the same command again"
     if "readonly" in said or "unable to open" in said:
         return f"{path}: cannot be written ({said}); check the permissions of the folder, or choose another --out"
     if "malformed" in said or "decode" in said:
-        return (
-            f"{path}: is damaged ({said}); put a copy of it in its place, or save what can be read with "
-            f"`sqlite3 {path.name} .recover | sqlite3 saved.sqlite`"
-        )
+        return _damaged(path, said)
     return f"{path}: cannot be used as a ledger ({said}); move it away or choose another --out"
+
+
+def _damaged(path: Path, said: str) -> str:
+    return (
+        f"{path}: is damaged ({said}); put a copy of it in its place, or save what can be read with "
+        f"`sqlite3 {path.name} .recover | sqlite3 saved.sqlite`"
+    )
 
 
 class Ledger:
@@ -159,11 +178,13 @@ class Ledger:
                     closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True))
                 )
                 self._db.execute("SELECT count(*) FROM sessions").fetchone()
+                self._look_up = _look_up(self._db)
                 self._held = held.pop_all()
                 return
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(folder)
             held.callback(os.close, self._lock)
+            _check_not_emptied(folder, self.path)
             self._db = held.enter_context(closing(sqlite3.connect(self.path, isolation_level=None)))
             self._db.execute("PRAGMA journal_mode=WAL")
             # A killed process loses nothing under NORMAL; only a power cut can lose the last commits.
@@ -172,6 +193,9 @@ class Ledger:
             self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             _check(self._db, self.path)
             self._db.executescript(SCHEMA)
+            if not _has_checksums(self._db):
+                self._db.execute("ALTER TABLE completions ADD COLUMN checksum INTEGER")
+            self._look_up = _look_up(self._db)
             self._started, self._began = time.time(), time.monotonic()
             self._session = self._db.execute(
                 "INSERT INTO sessions(started, last_seen) VALUES (?, ?)", (self._started, self._started)
@@ -187,10 +211,15 @@ class Ledger:
     def completion(self, key: str) -> Completion | None:
         """The completion under `key`, if it was ever paid for."""
         try:
-            row = self._db.execute(f"SELECT {COLUMNS} FROM completions WHERE key = ?", (key,)).fetchone()
+            row = self._db.execute(self._look_up, (key,)).fetchone()
         except sqlite3.Error as error:
             raise RunFolderError(_explain(self.path, error)) from None
-        return row and Completion(**dict(zip(COLUMNS.split(", "), row, strict=True)))
+        if row is None:
+            return None
+        completion = Completion(**dict(zip(COLUMNS.split(", "), row[:-1], strict=True)))
+        if row[-1] not in (None, checksum(completion)):
+            raise RunFolderError(_damaged(self.path, f"the answer under {key[:12]} is not what was written"))
+        return completion
 
     def request(self, key: str) -> Request | None:
         """The request that was answered under `key`."""
@@ -214,8 +243,8 @@ class Ledger:
     def _add_completion(self, request: Request, completion: Completion) -> None:
         c = completion
         counts = (c.prompt_tokens, c.completion_tokens, c.cost_usd, c.seconds)
-        values = (request.key, request.teacher, request.json, c.text, c.finish_reason, *counts)
-        self._facts.append(("INSERT OR IGNORE INTO completions VALUES (?,?,?,?,?,?,?,?,?)", values))
+        values = (request.key, request.teacher, request.json, c.text, c.finish_reason, *counts, checksum(c))
+        self._facts.append(("INSERT OR IGNORE INTO completions VALUES (?,?,?,?,?,?,?,?,?,?)", values))
         paid = self.paid
         self.paid = Spent(
             calls=paid.calls + 1,
@@ -398,6 +427,31 @@ class _Checkpoints:
                 self._due.clear()
                 with suppress(sqlite3.Error):  # a full disk: the writer will hear of it itself
                     db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _has_checksums(db: sqlite3.Connection) -> bool:
+    """Whether the ledger was made, or written to, since there are any."""
+    return any(name == "checksum" for _, name, *_ in db.execute("PRAGMA table_info(completions)"))
+
+
+def _look_up(db: sqlite3.Connection) -> str:
+    return f"SELECT {COLUMNS}, {'checksum' if _has_checksums(db) else 'NULL'} FROM completions WHERE key = ?"
+
+
+def _check_not_emptied(folder: Path, path: Path) -> None:
+    """Makes sure that an empty file is a new one: SQLite would take it for that, and remove the log beside it.
+
+    Raises:
+        RunFolderError: there was a run here.
+    """
+    if not path.exists() or path.stat().st_size > 0:
+        return
+    log = folder / f"{path.name}-wal"
+    if (folder / "manifest.json").exists() or (log.exists() and log.stat().st_size > 0):
+        raise RunFolderError(
+            f"{path}: is empty, and calls of this run were paid for; put a copy of it in its place, or remove it to "
+            "pay for them again"
+        )
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:

@@ -153,6 +153,10 @@ class Limiter:
         if self._waiting:
             self._serve()
 
+    def close(self) -> None:
+        """Lets no further call leave."""
+        self.concurrency = 0
+
     def settle(self, expected: float, actual: float) -> None:
         """Corrects the token budget by what a call really took."""
         if self._tokens:

@@ -73,6 +73,13 @@ class Kitchen:
             if teacher is not None:
                 teacher.check_stall()
 
+    async def drain(self) -> None:
+        """Waits for the calls that have left, and lets none leave any more: what is billed goes into the ledger.
+
+        Batches are not waited for: the next process finds them at the provider.
+        """
+        await asyncio.gather(*(who.drain() for who in (self.teacher, self.judge) if isinstance(who, Teacher)))
+
     async def answer(self, request: Request, teacher: AnyTeacher) -> Completion:
         """The completion for `request`, from the ledger if it was ever paid for.
 

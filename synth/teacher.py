@@ -23,7 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 from synth.congestion import CUT, LatencySignal, read_queue
 from synth.errors import CallFailed, SynthError, TeacherRefused, TeacherUnreachable
 from synth.ledger import Completion, Request
-from synth.limiter import Lane, Limiter
+from synth.limiter import MAX_PAUSE_S, Lane, Limiter
 from synth.schema import near
 from synth.wire import Fault, Wire, as_openai_error, read_json
 
@@ -34,7 +34,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 MAX_ATTEMPTS = 12
 """Tries of one call; their pauses are three minutes together, in which a server can be started anew."""
 STRANGER_ATTEMPTS = 3
-"""Tries at an endpoint that never gave an answer that can be read: it speaks something else."""
+"""Tries at an endpoint that never gave an answer that can be read: it may speak something else."""
 REFUSALS = ("context_length_exceeded", "content_filter")
 TOO_LONG = re.compile(
     r"context (length|size|window)|maximum context|exceeds? the (available )?context|request too large", re.I
@@ -46,6 +46,8 @@ STALL_S = 900.0
 BYTES_PER_TOKEN = 4
 """A guess at a prompt's tokens, for the token rate, until the answer counts them."""
 LISTEN_EVERY_S = 2.0
+GRACE_S = 60.0
+"""For the calls in flight when a run must stop: they are billed, so their answers are worth a wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,14 @@ class Teacher:
         await asyncio.gather(*self._listeners, return_exceptions=True)
         await self._wire.close()
 
+    async def drain(self) -> None:
+        """Lets no further call leave and waits, within reason, for the answers of those that have left."""
+        self.limiter.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                while self.in_flight:
+                    await asyncio.sleep(0.05)
+
     async def models(self, base_url: str | None = None) -> list[str]:
         """The models that an endpoint (the first one) lists; empty where it has no list.
 
@@ -161,12 +171,16 @@ class Teacher:
             TeacherUnreachable, TeacherRefused: one line that says what to do.
         """
         url = base_url or self.base_urls[0]
-        try:
-            listed = read_json(await self._wire.get(f"{url}/models")).get("data")
-        except Fault as fault:
-            if fault.status in (404, 405, 500, 501):  # no list, or none that works: the calls will tell
-                return []
-            raise self.stop(fault, url) from as_openai_error(fault, url)
+        for attempt in range(STRANGER_ATTEMPTS):
+            try:
+                listed = read_json(await self._wire.get(f"{url}/models")).get("data")
+                break
+            except Fault as fault:
+                if fault.status in (404, 405, 500, 501):  # no list, or none that works: the calls will tell
+                    return []
+                if fault.gone or fault.timed_out or not fault.transient or attempt + 1 == STRANGER_ATTEMPTS:
+                    raise self.stop(fault, url, attempt + 1) from as_openai_error(fault, url)
+                await asyncio.sleep(max(self._pause_s(attempt), min(fault.retry_after_s or 0.0, MAX_PAUSE_S)))
         models = listed if isinstance(listed, list) else []
         return sorted(str(model["id"]) for model in models if isinstance(model, dict) and "id" in model)
 
@@ -372,7 +386,7 @@ class Teacher:
             raise self.stop(fault, self.base_url) from as_openai_error(fault, self.base_url)
         return refused
 
-    def stop(self, fault: Fault, where: str) -> SynthError:
+    def stop(self, fault: Fault, where: str, tries: int = MAX_ATTEMPTS) -> SynthError:
         """The error that stops the run, in one line with a fix."""
         said = fault.message[:200]
         if fault.status in (401, 403):
@@ -388,9 +402,7 @@ class Teacher:
         if fault.status == 0:
             return TeacherUnreachable(f"{where}: nothing answers ({said}); check --base-url and that the server runs")
         if fault.transient and fault.status != 200:
-            return TeacherUnreachable(
-                f"{where}: failed {MAX_ATTEMPTS} times ({said}); run the same command again later"
-            )
+            return TeacherUnreachable(f"{where}: failed {tries} times ({said}); run the same command again later")
         return TeacherRefused(f"{where}: refused the request ({said}); check that it is an OpenAI-compatible endpoint")
 
 

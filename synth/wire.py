@@ -202,11 +202,18 @@ def _retry_after_s(headers: Any) -> float | None:
             return max(float(value) * unit_s, 0.0) if float(value) < float("inf") else None
         except ValueError:
             pass
-        try:
-            return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-        except (TypeError, ValueError, OverflowError):
-            continue
+        if (until := _timestamp(value)) is not None:
+            now = _timestamp(headers.get("date", ""))  # the server's clock, not ours
+            return max(until - (time.time() if now is None else now), 0.0)
     return None
+
+
+def _timestamp(date: str) -> float | None:
+    """An HTTP date in seconds since 1970; `None` for what is none."""
+    try:
+        return email.utils.parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def read_json(content: bytes) -> dict[str, Any]:
