@@ -128,9 +128,9 @@ def generate(
     if engine == "ray":
         from synth.ray_engine import generate_on_ray
 
-        return _conclude(
-            _shown(order, lambda **shows: generate_on_ray(order, shards, ray_address, **shows)), rows, as_json
-        )
+        # Without a target: what the shards keep is not curated yet.
+        result = _shown(None, lambda **shows: generate_on_ray(order, shards, ray_address, **shows))
+        return _conclude(result, rows, as_json)
     result = _cook(order, write=True)
     return _conclude_shard(result, as_json) if order.shard else _conclude(result, rows, as_json)
 
@@ -256,10 +256,11 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
 
     from synth.generate import generate as run
 
-    return _shown(order, lambda **shows: asyncio.run(run(order, write=write, num_seeds=num_seeds, **shows)))
+    rows = order.shard.rows(order.rows) if order.shard else order.rows
+    return _shown(rows, lambda **shows: asyncio.run(run(order, write=write, num_seeds=num_seeds, **shows)))
 
 
-def _shown(order: Order, run: Callable[..., Result]) -> Result:
+def _shown(target_rows: int | None, run: Callable[..., Result]) -> Result:
     """What `run` returns, which is given `say` and `watch` of a live display on stderr."""
     import gc
 
@@ -273,8 +274,7 @@ def _shown(order: Order, run: Callable[..., Result]) -> Result:
         console.print(line, style="bright_black", highlight=False)
 
     gc.freeze()  # what was imported stays: there is no need to look through it again and again
-    rows = order.shard.rows(order.rows) if order.shard else order.rows
-    with Progress(console, target_rows=rows) as progress:
+    with Progress(console, target_rows=target_rows) as progress:
         return run(say=say, watch=progress.update)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -140,19 +140,30 @@ class StoredSamples:
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples in order. Raises: `RunFolderError` where the file cannot be read."""
-        import pyarrow
-        import pyarrow.parquet
+        with _open_stored(self._path) as file:
+            for batch in file.iter_batches(batch_size=SLICE, use_threads=False):
+                for row in batch.cast(_samples_schema()).to_pylist():
+                    yield _from_row(row)
 
-        try:
-            with pyarrow.parquet.ParquetFile(self._path) as file:
-                for batch in file.iter_batches(batch_size=SLICE, use_threads=False):
-                    for row in batch.cast(_samples_schema()).to_pylist():
-                        yield _from_row(row)
-        except (OSError, pyarrow.ArrowException) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise RunFolderError(
-                f"{self._path}: cannot be read, got {reason}; run the same generate command again"
-            ) from error
+
+def count_stored(path: Path) -> int:
+    """How many samples are in a file of `write_samples`. Raises: `RunFolderError` where it cannot be read."""
+    with _open_stored(path) as file:
+        return int(file.metadata.num_rows)
+
+
+@contextmanager
+def _open_stored(path: Path) -> Iterator[Any]:
+    """A Parquet file. Raises: `RunFolderError` for what goes wrong with it in the block."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            yield file
+    except (OSError, pyarrow.ArrowException) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunFolderError(f"{path}: cannot be read, got {reason}; run the same generate command again") from error
 
 
 def read_samples(path: Path) -> list[Sample]:

@@ -19,11 +19,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from synth.curator import Curator
 from synth.engine import Batch
 from synth.errors import RunFolderError, SynthError
-from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
+from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts, count_stored
 from synth.figures import RunFacts
-from synth.generate import Curator, Result
+from synth.generate import Result
 from synth.ledger import Ledger, readable
 from synth.report import write_report
 from synth.runs import RunFolder, versions
@@ -100,7 +101,14 @@ def _open(path: Path) -> Part:
     facts = folder.read_manifest()
     if "shard" not in facts:
         raise RunFolderError(f"{path}: is no shard but a whole run; merge folders that generate --shard wrote")
-    return Part(folder=folder, shard=Shard.parse(facts["shard"]), facts=facts)
+    part = Part(folder=folder, shard=Shard.parse(facts["shard"]), facts=facts)
+    num_rows = count_stored(folder.samples)
+    if num_rows != part.num_rows:
+        raise RunFolderError(
+            f"{folder.samples}: has {num_rows:,} rows where the manifest tells of {part.num_rows:,}; "
+            f"{_run_again(part, [part.shard])}"
+        )
+    return part
 
 
 def _check_alike(one: Part, other: Part) -> None:
@@ -148,12 +156,7 @@ class Interleaved:
             yield sample
 
     def _check_end(self, gap: Part, streams: Sequence[Iterator[Sample]]) -> None:
-        """Raises: `RunFolderError` for rows past the end of the seeds, or a file that is not that of the manifest."""
-        if gap.num_rows != gap.shard.num_seeds(self.seeds):
-            raise RunFolderError(
-                f"{gap}: samples.parquet has {gap.shard.num_seeds(self.seeds):,} rows and the manifest tells of "
-                f"{gap.num_rows:,}; {_run_again(gap, [gap.shard])}"
-            )
+        """Raises: `RunFolderError` for rows past the end of the seeds."""
         for part, stream in zip(self._parts, streams, strict=True):
             if gap.facts["complete"] and next(stream, None) is not None:
                 raise RunFolderError(

@@ -1,10 +1,13 @@
-"""A run with drops and twins that needs no sandbox: a recipe, seeds, a teacher's words, and the commands that cook it."""
+"""A run with drops and twins that needs no sandbox: recipe, seeds, a teacher's words, and the commands that cook it."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import random
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import synth.cli
+from synth.generate import Order, Result, generate
+from synth.merge import merge
+from synth.shards import Shard
 
 ROOT = Path(synth.cli.__file__).parents[1]
 """Of the code under test, which an installed `synth` need not be."""
@@ -28,7 +34,7 @@ WORDS = tuple(f"{head}{tail}" for head in "bdfgklmnprstvz" for tail in ("ado", "
 
 def teach(body: dict[str, Any]) -> str:
     """Made-up words, the same for one request; one task in five comes without its tag, one in seven is the last's."""
-    prompt = body["messages"][-1]["content"]
+    prompt, _, _ = body["messages"][-1]["content"].partition("\n")
     generator = random.Random(prompt)
     if prompt.startswith("Solve"):
         return f"<response>{' '.join(generator.choices(WORDS, k=40))}</response>"
@@ -53,7 +59,7 @@ class Job:
         folder.mkdir()
         (folder / "recipe.yaml").write_text(RECIPE)
         (folder / "task.j2").write_text("Write about subject {{ seed.text }}")
-        (folder / "solve.j2").write_text("Solve {{ instruction }}")
+        (folder / "solve.j2").write_text("Solve {{ instruction }}\nfor subject {{ seed.text }}")
         self.write_seeds(range(self.num_seeds))
 
     def write_seeds(self, numbers: range) -> None:
@@ -68,6 +74,32 @@ class Job:
     def generate(self, *more: str, out: str = "run") -> subprocess.CompletedProcess[str]:
         """The finished command."""
         return self.run(self.command(*more, out=out))
+
+    def cook(self, *, out: str = "run", shard: str | None = None, **settings: Any) -> Result:
+        """`generate` in this process, under the settings of an `Order`. Raises: `SynthError`."""
+        flags = ["--recipe", "plain", "--out", out, *(["--shard", shard] if shard else [])]
+        order = Order(
+            recipe="plain",
+            seeds="seeds.jsonl",
+            teacher="openai:scripted",
+            base_urls=(self.base_url,),
+            out=Path(out),
+            shard=Shard.parse(shard) if shard else None,
+            command=shlex.join(["synth", "generate", *flags]),
+            **settings,
+        )
+        with contextlib.chdir(self.home):
+            return asyncio.run(generate(order))
+
+    def cook_shards(self, count: int, **settings: Any) -> None:
+        """All of them, in this process, into `run`."""
+        for index in range(count):
+            self.cook(shard=f"{index}/{count}", **settings)
+
+    def merge(self, rows: int | None = None, *, out: str = "run") -> Result:
+        """`synth merge` in this process of all shards in `out`. Raises: `SynthError`."""
+        with contextlib.chdir(self.home):
+            return merge(sorted(Path(out, "shards").iterdir()), Path(out), rows=rows)
 
     def synth(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Another command, finished."""
