@@ -1,4 +1,4 @@
-"""`synth/launch.slurm` under commands that stand for Slurm's: the array cooks, the merge waits for it, 130 is requeued."""
+"""`synth/launch.slurm` under commands that stand for Slurm's: the array cooks, the merge waits, 130 is queued again."""
 
 from __future__ import annotations
 

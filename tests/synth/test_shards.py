@@ -123,7 +123,8 @@ def test_merged_shards_are_the_local_run_byte_for_byte_and_it_goes_on_there(job:
 
 
 def test_shards_that_are_too_short_say_how_to_go_on_until_they_suffice(job: Job, endpoint: Scripted) -> None:
-    job.cook_shards(3, rows=24)
+    job.cook_shards(3, rows=24, concurrency=3)
+    runs = 3
     with pytest.raises(TooFewRows):
         job.merge(24)
     for _ in range(4):
@@ -137,8 +138,10 @@ def test_shards_that_are_too_short_say_how_to_go_on_until_they_suffice(job: Job,
         )
         assert command, advice
         for index in re.findall(r"\d", command[3] or command[2]):
-            job.cook(shard=f"{index}/3", rows=int(command[1]))
-    assert all(count == 1 for count in endpoint.delivered.values()), "paid twice"
+            job.cook(shard=f"{index}/3", rows=int(command[1]), concurrency=3)
+            runs += 1
+    repeated = sum(count - 1 for count in endpoint.delivered.values())
+    assert repeated <= runs, "only the call in flight at a shard's end may be made again"
     job.cook(rows=24, out="local")
     assert job.dataset() == job.dataset("local")
     assert job.manifest()["funnel"] == job.manifest("local")["funnel"]
