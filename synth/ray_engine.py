@@ -103,9 +103,10 @@ def generate_on_ray(
         SynthError, SandboxUnavailable: as `generate`; or no cluster answers, or a shard lost too many workers.
     """
     try:
-        import ray
+        import ray as installed
     except ImportError:
         raise SynthError("--engine ray: Ray is not installed; pip install 'opencook[ray]'") from None
+    ray: Any = installed
     out = (order.out or Path("runs") / open_recipe(order.recipe).name).absolute()
     _connect(ray, address)
     try:
@@ -207,8 +208,9 @@ def _explain(ray: Any, error: Exception) -> Exception:
     if "ModuleNotFoundError" in str(error):
         missing = str(error).rpartition("ModuleNotFoundError: ")[2].splitlines()[0]
         return SynthError(f"ray: {missing} on a node; install the same version of opencook on all of them")
-    if isinstance(error, ray.exceptions.RayTaskError):
-        return error  # a defect of ours, with the traceback of the task
+    is_ours: bool = isinstance(error, ray.exceptions.RayTaskError)
+    if is_ours:
+        return error  # a defect, with the traceback of the task
     reason = str(error).splitlines()[0]
     return SynthError(
         f"ray: a shard lost its worker {MAX_RETRIES} times or could not start ({reason}); see `ray status`, then run "
