@@ -14,6 +14,7 @@ import dataclasses
 import fcntl
 import math
 import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ MAX_RETRIES = 20
 """Of a shard whose worker is lost, in one round: on preemptible nodes that is part of a day's work."""
 FREE_WITHIN_S = 60.0
 """How long a folder may stay locked by a worker that Ray has given up already."""
+CONNECT_S = 10.0
 POLL_EVERY_S = 0.5
 LEAVE_WITHIN_S = 30.0
 """For shards to stop their containers and teachers when the run ends early; then they are killed."""
@@ -140,12 +142,16 @@ def _connect(ray: Any, address: str | None) -> None:
     try:
         if address is None:
             ray.init(address="local", include_dashboard=False, **quiet)
-        else:
-            ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            return
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()  # Ray itself tries for minutes
+        ray.init(address=address, **quiet)
+    except (OSError, RuntimeError, ValueError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         where = f"--ray-address {address}" if address else "--engine ray"
-        raise SynthError(f"{where}: no Ray cluster there ({reason}); start one with `ray start --head`") from error
+        raise SynthError(
+            f"{where}: no Ray cluster answers ({reason}); give HOST:PORT as `ray start --head` prints it"
+        ) from error
 
 
 class _Crew:

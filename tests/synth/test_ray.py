@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -16,10 +17,11 @@ import pytest
 from many_rows import PROGRAM, Job, environment, said, teach
 from scripted import Scripted, serve
 
-from synth.errors import RunFolderError
+from synth.errors import RunFolderError, SynthError
+from synth.generate import Order
 from synth.ledger import Ledger
 from synth.progress import Snapshot
-from synth.ray_engine import add_up, wait_until_free
+from synth.ray_engine import add_up, generate_on_ray, wait_until_free
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (extra `ray`)")
 pytestmark = pytest.mark.ray
@@ -152,9 +154,27 @@ def test_what_stops_a_shard_stops_the_run_in_one_line(tmp_path: Path, cluster: s
 
 
 @needs_ray
-def test_no_cluster_at_an_address_is_one_line(job: Job) -> None:
-    told = said(job.generate("--engine", "ray", "--ray-address", "127.0.0.1:1"))
-    assert told.startswith("synth: --ray-address 127.0.0.1:1: no Ray cluster there")
+@pytest.mark.engine
+@pytest.mark.usefixtures("pool")
+def test_code_runs_in_containers_of_each_shard(tmp_path: Path, cluster: str) -> None:
+    def cook(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [*PROGRAM, "generate", "--recipe", "docstring", "--rows", "5", *more]
+        return subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240)
+
+    done = cook("--engine", "ray", "--ray-address", cluster, "--shards", "2", "--workers", "1", "--out", "ray")
+    assert done.returncode == 0, done.stderr
+    assert cook("--out", "local").returncode == 0
+    assert (tmp_path / "ray" / "samples.parquet").read_bytes() == (tmp_path / "local" / "samples.parquet").read_bytes()
+
+
+@needs_ray
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "127.0.0.1:99999"])
+def test_no_cluster_at_an_address_is_one_line(job: Job, address: str) -> None:
+    with (
+        contextlib.chdir(job.home),
+        pytest.raises(SynthError, match=f"--ray-address {address}: no Ray cluster answers"),
+    ):
+        generate_on_ray(Order(recipe="plain", seeds="seeds.jsonl"), None, address)
 
 
 def test_without_ray_the_engine_says_what_to_install(job: Job) -> None:
