@@ -28,11 +28,13 @@ def main(rows: int = 10, seed: int = 0) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         order = Order(recipe="educational", rows=rows, seed=seed, out=Path(scratch) / "run")
         result = asyncio.run(generate(order, write=False))
-    for sample in result.batch.kept:
+    for sample in result.samples:
+        if sample.dropped is not None:
+            continue
         task = sample.instruction.split("\n\nThe function must have this signature")[0]
         console.print(f"\n{task}\n{sample.code}", highlight=False, markup=False)
     console.print()
-    print_funnel(console, result.batch.funnel, result.facts, result.batch.samples)
+    print_funnel(console, result.batch.funnel, result.facts, result.stats)
 
 
 if __name__ == "__main__":

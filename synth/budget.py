@@ -10,7 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from synth.ledger import Request, Spent
-from synth.teacher import BYTES_PER_TOKEN, Price
+from synth.teacher import Price
+
+BYTES_PER_TOKEN = 2
+"""Of a prompt, at least: English and code have about four, Chinese three."""
+TEMPLATE_TOKENS = 16
+"""What a chat template may add to a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +27,8 @@ class Claim:
 
 
 def claim_of(request: Request, price: Price | None) -> Claim:
-    """The most that `request` should take: its prompt as estimated, and all the room for an answer."""
-    prompt = sum(len(message["content"].encode()) for message in request.messages) / BYTES_PER_TOKEN
+    """The most that `request` should take: a prompt of short tokens, and all the room for an answer."""
+    prompt = sum(len(m["content"].encode()) / BYTES_PER_TOKEN + TEMPLATE_TOKENS for m in request.messages)
     room = float(request.sampling.get("max_tokens", 0))
     cost = (prompt * price.prompt + room * price.completion) / 1e6 if price else 0.0
     return Claim(tokens=prompt + room, cost_usd=cost)

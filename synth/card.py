@@ -1,14 +1,19 @@
-"""The dataset card of an export: what is in it, how it was checked, and what it does not promise. No clock times."""
+"""The dataset card of an export: what is in it, how it was checked, what it cost, and what it does not promise.
+
+All of it is counted over the rows, a row at a time, and there are no clock times: the same ledger gives the same card.
+Not covered: what was paid for rows that a limit left unfinished (`synth status` has everything).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import yaml
 
-from synth.sample import EVIDENCE, Funnel, Sample
+from synth.figures import RowStats, format_cost, format_count
+from synth.sample import Funnel, Sample
 
 EVIDENCE_MEANING = {
     "seed": "examples that ship with the seed's real code judged a solution written from the instruction alone",
@@ -36,38 +41,55 @@ class CardFacts:
 
 @dataclass(slots=True)
 class CardStats:
-    """What the card counts, row by row."""
+    """What the card counts, a row at a time: `count` every row of the run, `add` those that the dataset holds."""
 
-    rows: list[Sample] = field(default_factory=list)
+    run: RowStats = field(default_factory=RowStats)
+    rows: RowStats = field(default_factory=RowStats)
+    """Over the rows of the dataset alone."""
+    teachers: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+    """`source (licence)` -> rows."""
+    licenses: set[str] = field(default_factory=set)
+    locales: set[str] = field(default_factory=set)
+    languages: set[str] = field(default_factory=set)
+    any_checked: bool = False
 
-    def count(self, sample: Sample) -> None: ...
+    def count(self, sample: Sample) -> None:
+        """Counts what a row took, kept or dropped."""
+        self.run.add(sample)
+
     def add(self, sample: Sample) -> None:
-        self.rows.append(sample)
+        """Counts a row of the dataset."""
+        made = sample.provenance
+        self.rows.add(sample)
+        self.teachers[made.teacher or "unknown"] += 1
+        self.sources[f"{made.seed_source or 'unknown'} ({made.seed_license or 'licence unknown'})"] += 1
+        self.licenses |= {made.seed_license} - {""}
+        self.locales.add(sample.locale)
+        self.languages.add(sample.language)
+        self.any_checked |= bool(sample.check)
 
 
 def render_card(stats: CardStats, facts: CardFacts) -> str:
-    return _render_card(stats.rows, facts)
-
-
-def _render_card(samples: Sequence[Sample], facts: CardFacts) -> str:
     """The Markdown text of the card, with the front matter that dataset hubs and `load_dataset` read."""
-    sections = [_header(samples), _introduction(samples, facts)]
+    sections = [_header(stats), _introduction(stats, facts)]
     if facts.funnel is not None:
-        sections.append(_funnel(facts.funnel, len(samples)))
-    sections += [_verification(samples), _sources(samples), _usage()]
+        sections.append(_funnel(facts.funnel, stats.rows.num_rows))
+    sections += [_verification(stats), _table_of_sources(stats)]
+    if stats.run.calls:
+        sections.append(_cost(stats.run))
+    sections.append(_usage())
     return "\n\n".join(section.strip("\n") for section in sections) + "\n"
 
 
-def _header(samples: Sequence[Sample]) -> str:
-    languages = sorted({sample.locale for sample in samples}) or ["en"]
-    licenses = sorted({sample.provenance.seed_license for sample in samples if sample.provenance.seed_license})
+def _header(stats: CardStats) -> str:
     matter = {
         "license": "other",
-        "license_name": " AND ".join(licenses) or "unknown",
-        "language": languages,
+        "license_name": " AND ".join(sorted(stats.licenses)) or "unknown",
+        "language": sorted(stats.locales) or ["en"],
         "task_categories": ["text-generation"],
-        "tags": ["code", "synthetic", "sft", "opencook", *sorted({sample.language for sample in samples})],
-        "size_categories": [_size(len(samples))],
+        "tags": ["code", "synthetic", "sft", "opencook", *sorted(stats.languages)],
+        "size_categories": [_size(stats.rows.num_rows)],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/train-*.parquet"}]}],
     }
     return f"---\n{yaml.safe_dump(matter, sort_keys=False, allow_unicode=True)}---"
@@ -77,11 +99,11 @@ def _size(num_rows: int) -> str:
     return next((label for limit, label in _SIZES if num_rows < limit), "n>1M")
 
 
-def _introduction(samples: Sequence[Sample], facts: CardFacts) -> str:
+def _introduction(stats: CardStats, facts: CardFacts) -> str:
     maker = f"opencook {facts.version}".strip()
-    lines = [f"# {facts.recipe}", "", f"{len(samples)} instruction-code pairs, made by {maker} with the recipe"]
+    lines = [f"# {facts.recipe}", "", f"{stats.rows.num_rows} instruction-code pairs, made by {maker} with the recipe"]
     lines[-1] += f" `{facts.recipe}`." + (f" {facts.about.strip()}" if facts.about.strip() else "")
-    lines += ["", _table("teacher", "rows", Counter(sample.provenance.teacher or "unknown" for sample in samples))]
+    lines += ["", _table("teacher", "rows", stats.teachers)]
     if facts.command:
         lines += ["", "Made again from the same ledger, byte for byte, by:", "", "```", facts.command, "```"]
     return "\n".join(lines)
@@ -100,27 +122,32 @@ _LIMITS = """Limits: passing tests is no proof of correct code, and nothing was 
 and benchmark contamination are found by text, so paraphrases can remain."""
 
 
-def _verification(samples: Sequence[Sample]) -> str:
-    counts = Counter(sample.evidence for sample in samples)
+def _verification(stats: CardStats) -> str:
+    rows = stats.rows
     lines = ["## How the rows were checked", ""]
-    if any(sample.check for sample in samples):
+    if stats.any_checked:
         lines += ["Code and tests ran together in a container without network access."]
     lines += ["What a check is worth depends on where the tests come from, so every row names its `evidence`:", ""]
     lines += ["| evidence | rows | what it means |", "|---|---:|---|"]
-    lines += [f"| `{kind}` | {counts[kind]} | {EVIDENCE_MEANING[kind]} |" for kind in EVIDENCE if counts[kind]]
-    round_trips = sum(sample.round_trip for sample in samples)
-    lines += ["", f"{round_trips} rows made the round trip: solved from the instruction alone, judged by unseen tests."]
-    return "\n".join([*lines, "", _LIMITS])
+    lines += [f"| `{kind}` | {count} | {EVIDENCE_MEANING[kind]} |" for kind, count in rows.evidence.items()]
+    made = f"{rows.round_trips} rows made the round trip: solved from the instruction alone, judged by unseen tests."
+    return "\n".join([*lines, "", made, "", _LIMITS])
 
 
-def _sources(samples: Sequence[Sample]) -> str:
-    sources = Counter(_source(sample) for sample in samples)
-    return "## Seeds and their licences\n\n" + _table("source and licence", "rows", sources)
+def _table_of_sources(stats: CardStats) -> str:
+    return "## Seeds and their licences\n\n" + _table("source and licence", "rows", stats.sources)
 
 
-def _source(sample: Sample) -> str:
-    origin = sample.provenance
-    return f"{origin.seed_source or 'unknown'} ({origin.seed_license or 'licence unknown'})"
+def _cost(run: RowStats) -> str:
+    num_kept = run.outcomes[None]
+    figures = {"calls": run.calls, "prompt tokens": run.prompt_tokens, "completion tokens": run.completion_tokens}
+    lines = ["## What it cost", "", "| | in all | a kept row |", "|---|---:|---:|"]
+    for name, total in figures.items():
+        lines.append(f"| {name} | {format_count(total)} | {format_count(total / num_kept if num_kept else None)} |")
+    if run.cost_usd is not None:
+        per_row = run.cost_usd / num_kept if num_kept else None
+        lines.append(f"| cost | {format_cost(run.cost_usd)} | {format_cost(per_row)} |")
+    return "\n".join([*lines, "", "The kept rows are charged with what the dropped ones took."])
 
 
 def _usage() -> str:

@@ -17,6 +17,7 @@ from synth.curate_cli import decontaminate, dedup
 from synth.errors import SynthError
 
 if TYPE_CHECKING:
+    from synth.forecast import Goal
     from synth.generate import Order, Result
 
 
@@ -49,6 +50,16 @@ for command in cli_runs.COMMANDS:
     cli.add_command(command)
 
 
+VLLM_OPTIONS = [
+    click.option(
+        "--vllm-python",
+        type=click.Path(path_type=Path),
+        help="For vllm:MODEL: an interpreter or environment with vLLM.",
+    ),
+    click.option("--vllm-args", help="For vllm:MODEL: vLLM's own options, as in '--max-model-len 4096'."),
+]
+
+
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags that say what to cook, for every command that cooks."""
     options = [
@@ -56,13 +67,15 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--seeds", help="starter, doctest:PACKAGE,..., a folder, a JSONL or Parquet file, hf:OWNER/NAME."),
         click.option("--teacher", help="local[:FILE.gguf], vllm:MODEL or openai:MODEL.  [default: local]"),
         click.option("--judge", help="Another teacher for steps with `role: judge`."),
+        *VLLM_OPTIONS,
         click.option(
             "--base-url",
             "base_urls",
             multiple=True,
             help="An OpenAI-compatible endpoint, or several that serve the same.",
         ),
-        click.option("--price", help="PROMPT,COMPLETION in USD per million tokens."),
+        click.option("--price", help="PROMPT,COMPLETION in USD per million tokens.  [default: from the price table]"),
+        click.option("--prices", type=click.Path(path_type=Path), help="A price table of your own, YAML, over ours."),
         click.option("--max-calls", type=click.IntRange(min=1), help="Pay for at most so many calls in all."),
         click.option("--max-tokens", type=click.IntRange(min=1), help="At most so many tokens, prompts included."),
         click.option("--max-cost", type=click.FloatRange(min=0), help="At most so many USD."),
@@ -90,6 +103,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @cli.command()
 @_options
 @click.option("--rows", type=click.IntRange(min=1), help="Kept rows wanted.  [default: every seed once]")
+@click.option("--batch", is_flag=True, help="Ask through the batch endpoint: cheaper, up to a day late.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest on stdout.")
 @click.option(
     "--shard",
@@ -107,6 +121,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--ray-address", help="Of a running cluster, HOST:PORT.  [default: one on this machine alone]")
 def generate(
     rows: int | None,
+    batch: bool,
     as_json: bool,
     shard: str | None,
     engine: str,
@@ -124,12 +139,13 @@ def generate(
         raise click.UsageError("--shard: is for an array of jobs; with --engine ray say how many with --shards")
     if engine == "local" and (shards is not None or ray_address is not None):
         raise click.UsageError("--shards and --ray-address need --engine ray")
-    order = _order(rows=rows, shard=None if shard is None else Shard.parse(shard), **flags)
+    order = _order(rows=rows, batch=batch, shard=None if shard is None else Shard.parse(shard), **flags)
     if engine == "ray":
+        from synth.forecast import Goal
         from synth.ray_engine import generate_on_ray
 
-        # Without a target: what the shards keep is not curated yet.
-        result = _shown(None, lambda **shows: generate_on_ray(order, shards, ray_address, **shows))
+        # Without rows as a goal: what the shards keep is not curated yet.
+        result = _shown(Goal(budget=order.budget), lambda **shows: generate_on_ray(order, shards, ray_address, **shows))
         return _conclude(result, rows, as_json)
     result = _cook(order, write=True)
     return _conclude_shard(result, as_json) if order.shard else _conclude(result, rows, as_json)
@@ -156,7 +172,7 @@ def merge(shards: tuple[Path, ...], out: Path, rows: int | None, as_json: bool) 
         out,
         rows=rows,
         command=command_line(),
-        say=lambda line: console.print(line, style="bright_black", highlight=False),
+        say=lambda line: console.print(line, style="bright_black", highlight=False, markup=False, soft_wrap=True),
     )
     return _conclude(result, rows, as_json)
 
@@ -169,7 +185,7 @@ def _conclude(result: Result, rows: int | None, as_json: bool) -> int:
 
     funnel = result.batch.funnel
     console = Console(stderr=True)
-    print_funnel(console, funnel, result.facts, list(result.samples))
+    print_funnel(console, funnel, result.facts, result.stats)
     if result.batch.stopped_by:
         console.print(f"stopped: {result.batch.stopped_by}; raise it and run the same command again", highlight=False)
     elif rows is not None and funnel.kept < rows:
@@ -192,7 +208,7 @@ def _conclude_shard(result: Result, as_json: bool) -> int:
 
     funnel = result.batch.funnel
     console = Console(stderr=True)
-    print_funnel(console, funnel, result.facts)
+    print_funnel(console, funnel, result.facts, result.stats)
     if result.batch.stopped_by:
         said = f"stopped: {result.batch.stopped_by}, this shard's part; raise the whole and run the same command again"
         console.print(said, highlight=False)
@@ -227,9 +243,12 @@ def _order(
     timeout: float | None,
     stall_after: float | None,
     out: Path | None,
+    vllm_python: Path | None,
+    vllm_args: str | None,
     **flags: Any,
 ) -> Order:
     from synth.budget import Budget
+    from synth.endpoints import Vllm
     from synth.generate import Order
     from synth.teacher import STALL_S, TIMEOUT_S, Price
 
@@ -237,10 +256,11 @@ def _order(
         raise click.UsageError(f"--out: must be a UTF-8 path, got {str(out)!a}; choose another")
     if max_cost is not None and not max_cost < math.inf:
         raise click.UsageError(f"--max-cost: must be a number of USD, got {max_cost}")
-    if max_cost is not None and price is None:
-        raise click.UsageError("--max-cost needs --price PROMPT,COMPLETION: what a call costs is not known otherwise")
+    if (vllm_python or vllm_args) and not any(str(flags[role]).startswith("vllm:") for role in ("teacher", "judge")):
+        raise click.UsageError("--vllm-python and --vllm-args go with --teacher vllm:MODEL or --judge vllm:MODEL")
     return Order(
         **flags,
+        vllm=Vllm.parse(vllm_python, vllm_args),
         out=out,
         price=Price.parse(price) if price else None,
         budget=Budget(max_calls=max_calls, max_tokens=max_tokens, max_cost_usd=max_cost),
@@ -254,15 +274,17 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     """The order's result."""
     import asyncio
 
+    from synth.forecast import Goal
     from synth.generate import generate as run
 
-    rows = order.shard.rows(order.rows) if order.shard else order.rows
-    return _shown(rows, lambda **shows: asyncio.run(run(order, write=write, num_seeds=num_seeds, **shows)))
+    goal = Goal(rows=order.part_rows, seeds=num_seeds, budget=order.part_budget)
+    return _shown(goal, lambda **shows: asyncio.run(run(order, write=write, num_seeds=num_seeds, **shows)))
 
 
-def _shown(target_rows: int | None, run: Callable[..., Result]) -> Result:
+def _shown(goal: Goal, run: Callable[..., Result]) -> Result:
     """What `run` returns, which is given `say` and `watch` of a live display on stderr."""
     import gc
+    import os
 
     from rich.console import Console
 
@@ -271,10 +293,12 @@ def _shown(target_rows: int | None, run: Callable[..., Result]) -> Result:
     console = Console(stderr=True)
 
     def say(line: str) -> None:
-        console.print(line, style="bright_black", highlight=False)
+        console.print(line, style="bright_black", highlight=False, markup=False, soft_wrap=True)
 
+    # Rows come to be compared a few at a time: threads for them cost more than they do.
+    os.environ.setdefault("RAYON_NUM_THREADS", "1")
     gc.freeze()  # what was imported stays: there is no need to look through it again and again
-    with Progress(console, target_rows=target_rows) as progress:
+    with Progress(console, goal) as progress:
         return run(say=say, watch=progress.update)
 
 
@@ -282,9 +306,19 @@ def _shown(target_rows: int | None, run: Callable[..., Result]) -> Result:
 @click.option("--recipe", default="educational", show_default=True, help="A bundled recipe or a folder.")
 @click.option("--seeds", help="As for generate.")
 @click.option("--teacher", help="As for generate.")
+@click.option("--vllm-python", type=click.Path(path_type=Path), help="As for generate.")
+@click.option("--vllm-args", help="As for generate.")
 @click.option("--base-url", "base_urls", multiple=True, help="As for generate.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-def doctor(recipe: str, seeds: str | None, teacher: str | None, base_urls: tuple[str, ...], out: Path) -> int:
+def doctor(
+    recipe: str,
+    seeds: str | None,
+    teacher: str | None,
+    vllm_python: Path | None,
+    vllm_args: str | None,
+    base_urls: tuple[str, ...],
+    out: Path,
+) -> int:
     """Look at everything a run needs, before anything is spent."""
     import asyncio
 
@@ -292,13 +326,14 @@ def doctor(recipe: str, seeds: str | None, teacher: str | None, base_urls: tuple
     from rich.text import Text
 
     from synth.doctor import examine
-    from synth.endpoints import Spec
+    from synth.endpoints import Spec, Vllm
 
     console = Console()
+    spec = Spec.parse(teacher, base_urls, Vllm.parse(vllm_python, vllm_args))
 
     async def show() -> bool:
         sound = True
-        async for finding in examine(recipe=recipe, seeds=seeds, spec=Spec.parse(teacher, base_urls), out=out):
+        async for finding in examine(recipe=recipe, seeds=seeds, spec=spec, out=out):
             mark = Text("ok  ", style="green") if finding.ok else Text("no  ", style="bold red")
             console.print(Text.assemble(mark, f"{finding.name:<16} {finding.said}"), soft_wrap=True)
             sound = sound and finding.ok

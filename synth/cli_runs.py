@@ -12,6 +12,7 @@ import click
 from synth.errors import RunFolderError
 
 if TYPE_CHECKING:
+    from synth.figures import Ratios
     from synth.ledger import Ledger
     from synth.sample import Sample
     from synth.show import Asked, Judged
@@ -26,28 +27,45 @@ def status(run: Path | None, as_json: bool) -> None:
     """What a run has paid for so far and what it came to; also while it is running."""
     import dataclasses
 
-    from synth.figures import format_cost, format_seconds
+    from synth.figures import compute_ratios, format_cost, format_seconds, visible
     from synth.ledger import Ledger
-    from synth.runs import RunFolder
+    from synth.runs import RunFolder, latest_funnel
 
     folder = RunFolder(run or _newest())
     with Ledger(folder.path, read_only=True) as ledger:
-        spent = ledger.spent()
+        spent, progress = ledger.spent(), ledger.progress()
     done = folder.read_manifest() if folder.manifest.exists() else None
+    funnel, is_finished = latest_funnel(done, progress, calls=spent.calls)
+    ratios = compute_ratios(funnel, spent) if funnel else None
     if as_json:
-        click.echo(json.dumps({"run": str(folder.path), "spent": dataclasses.asdict(spent), "manifest": done}))
+        facts = {"run": str(folder.path), "finished": is_finished, "spent": dataclasses.asdict(spent), "manifest": done}
+        facts |= {"funnel": funnel and funnel.to_json(), "per_kept_row": ratios and dataclasses.asdict(ratios)}
+        click.echo(json.dumps(facts))
         return
-    click.echo(f"{folder.path}: {'finished ' + done['finished'] if done else 'not finished'}")
+    ended = f"finished {done['finished']}" if done else "not finished"
+    click.echo(f"{folder.path}: {ended}{'' if is_finished or not done else ', more was paid since'}")
     click.echo(f"  paid    {spent.calls:,} calls, {spent.prompt_tokens:,} + {spent.completion_tokens:,} tokens")
     click.echo(f"  cost    {format_cost(spent.cost_usd)}")
     click.echo(f"  time    {format_seconds(spent.seconds)}")
     click.echo(f"  run     {spent.verdicts:,} programs")
+    if funnel and ratios:
+        click.echo(f"  rows    {funnel.kept:,} kept of {funnel.seeds:,} seeds{'' if is_finished else ' so far'}")
+        for reason, count in funnel.dropped.items():
+            click.echo(f"          {count:>5,} {visible(reason)}")
+        click.echo(f"  a row   {_per_row(ratios)}")
     if done:
-        funnel = done["funnel"]
-        click.echo(f"  rows    {funnel['kept']} kept of {funnel['seeds']} seeds")
-        for reason, count in funnel["dropped"].items():
-            click.echo(f"          {count:>5} {reason}")
         click.echo(f"  again   {done['command']}")
+
+
+def _per_row(ratios: Ratios) -> str:
+    """`3.1 calls, 812 tokens, 17.2 s, $0.031`: what a kept row took."""
+    from synth.figures import format_cost, format_count, format_seconds
+
+    if ratios.calls_per_row is None:
+        return "none kept yet"
+    parts = [f"{format_count(ratios.calls_per_row)} calls", f"{format_count(ratios.tokens_per_row)} tokens"]
+    cost = "price not known" if ratios.cost_per_row is None else format_cost(ratios.cost_per_row)
+    return ", ".join([*parts, format_seconds(ratios.seconds_per_row), cost])
 
 
 @click.command()
@@ -121,7 +139,7 @@ def report(run: Path | None) -> None:
     """Write report.html anew and say where it is."""
     import dataclasses
 
-    from synth.export import read_samples
+    from synth.export import StoredSamples
     from synth.figures import RunFacts
     from synth.report import write_report
     from synth.runs import RunFolder
@@ -130,7 +148,7 @@ def report(run: Path | None) -> None:
     folder = RunFolder(run or _newest())
     done = folder.read_manifest()
     facts = RunFacts(**{field.name: done[field.name] for field in dataclasses.fields(RunFacts)})
-    write_report(folder.report, read_samples(folder.samples), Funnel(**done["funnel"]), facts)
+    write_report(folder.report, StoredSamples(folder.samples), Funnel(**done["funnel"]), facts)
     click.echo(folder.report)
 
 

@@ -56,7 +56,10 @@ def dedup(source: Path, out: Path, fields: tuple[str, ...], threshold: float, pr
             if first is not None:
                 drops[i] = {"reason": "dedup.exact", "twin": first, "jaccard": 1.0}
         different = [i for i, drop in enumerate(drops) if drop is None]
-        twins = find_near_duplicates([texts[i] for i in different], threshold=threshold, preset=preset)
+        try:
+            twins = find_near_duplicates([texts[i] for i in different], threshold=threshold, preset=preset)
+        except OSError as error:
+            raise SynthError(error.strerror) from error
         for i, twin in zip(different, twins, strict=True):
             if twin is not None:
                 drops[i] = {"reason": "dedup.near", "twin": different[twin.index], "jaccard": round(twin.jaccard, 4)}

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import math
 import sys
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +24,9 @@ from synth.steps import Kitchen, LimitReached, Row
 
 LOOKAHEAD = 4
 """Rows begun or finished out of order, as a multiple of the rows cooked at once: bounds memory behind a slow row."""
-WATCH_EVERY_S = 1.0
-ADMITTED_AT_ONCE = 32
-"""Finished rows judged before calls get their turn again; more of them together take less time each."""
+JUDGED_AT_ONCE = 32
+PATIENCE_S = 0.5
+"""How long a finished row waits for company."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,26 +90,61 @@ async def cook(
     """
     line = _Line(kitchen, seeds, at_once)
     batch = Batch()
-    backlog: deque[Sample | LimitReached] = deque()
+    backlog = _Backlog()
     try:
         while True:
-            line.begin(batch, rows)
-            if not line.window and not backlog:
+            line.begin(batch, rows, len(backlog.rows))
+            if not line.window and not backlog.rows:
                 return batch
-            backlog.extend(await line.ended(wait=not backlog))
+            is_last = not line.window
+            backlog.rows.extend(await line.ended(wait=not is_last and not backlog.is_due(batch, rows)))
             if batch.stopped_by:  # what was done past the first unfinished row is a matter of timing
-                backlog.clear()
-            for sample in _admitted(_take(backlog), admit):
+                backlog.rows.clear()
+            if not is_last and not backlog.is_due(batch, rows):
+                continue
+            for sample in _admitted(backlog.take(), admit):
                 batch.count(sample)
                 emit(sample)
                 if rows is not None and batch.num_kept >= rows:
                     return batch
-            if backlog and isinstance(backlog[0], LimitReached):
-                batch.stop(str(backlog.popleft()))
-            elif backlog:
-                await asyncio.sleep(0)  # the calls come first
+            if limit := backlog.take_limit():
+                batch.stop(str(limit))
+            await asyncio.sleep(0)  # the calls come first
     finally:
         await line.clear()
+
+
+class _Backlog:
+    """Rows that ended and are not judged yet: some together take less time each."""
+
+    def __init__(self) -> None:
+        self.rows: deque[Sample | LimitReached] = deque()
+        self._taken_at = time.monotonic()
+
+    def is_due(self, batch: Batch, wanted: int | None) -> bool:
+        """Whether to judge what is there: enough, for long enough, or it may be all that is wanted."""
+        if not self.rows:
+            return False
+        may_end = wanted is not None and batch.num_kept + len(self.rows) >= wanted
+        is_old = time.monotonic() - self._taken_at > PATIENCE_S
+        return len(self.rows) >= JUDGED_AT_ONCE or may_end or is_old or isinstance(self.rows[-1], LimitReached)
+
+    def take(self) -> list[Sample]:
+        """The next few rows before a limit, taken off."""
+        self._taken_at = time.monotonic()
+        samples: list[Sample] = []
+        while self.rows and len(samples) < JUDGED_AT_ONCE and isinstance(self.rows[0], Sample):
+            samples.append(self.rows[0])
+            self.rows.popleft()
+        return samples
+
+    def take_limit(self) -> LimitReached | None:
+        """The limit that is next, taken off, if it is."""
+        if self.rows and isinstance(self.rows[0], LimitReached):
+            limit = self.rows[0]
+            self.rows.popleft()
+            return limit
+        return None
 
 
 class _Line:
@@ -125,9 +161,9 @@ class _Line:
         self._fault: BaseException | None = None
         self._watch = asyncio.create_task(self._watch_teachers())
 
-    def begin(self, batch: Batch, rows: int | None) -> None:
+    def begin(self, batch: Batch, rows: int | None, num_unjudged: int) -> None:
         """Starts as many rows as there is room for, as long as more are wanted."""
-        most = min(LOOKAHEAD * self._at_once, batch.seeds_for(rows))
+        most = min(LOOKAHEAD * self._at_once, batch.seeds_for(rows)) - num_unjudged
         while not batch.stopped_by and self._running < self._at_once and len(self.window) < most:
             seed = None if self._exhausted else next(self._seeds, None)
             if seed is None:
@@ -173,23 +209,14 @@ class _Line:
         self._changed.set()
 
     async def _watch_teachers(self) -> None:
-        """Ends the wait where no teacher answers any more."""
+        """Ends the wait now and then, and for good where no teacher answers any more."""
         while True:
-            await asyncio.sleep(WATCH_EVERY_S)
+            await asyncio.sleep(PATIENCE_S)
             try:
                 self._kitchen.check_stall()
             except SynthError as stall:
                 self._fault = self._fault or stall
-                self._changed.set()
-
-
-def _take(backlog: deque[Sample | LimitReached]) -> list[Sample]:
-    """The next few samples before a limit, taken off the backlog."""
-    samples: list[Sample] = []
-    while backlog and len(samples) < ADMITTED_AT_ONCE and isinstance(backlog[0], Sample):
-        samples.append(backlog[0])
-        backlog.popleft()
-    return samples
+            self._changed.set()
 
 
 def _admitted(samples: list[Sample], admit: Callable[[Sequence[Sample]], list[Sample]]) -> Iterator[Sample]:

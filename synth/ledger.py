@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS completions (
 CREATE TABLE IF NOT EXISTS verdicts (key TEXT NOT NULL UNIQUE, job TEXT NOT NULL, verdict TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (id INTEGER PRIMARY KEY, started REAL NOT NULL, last_seen REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS progress (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (name TEXT PRIMARY KEY, facts TEXT NOT NULL, open INTEGER NOT NULL);
 """
 """Rows lie in the order of their arrival; ordered by key, each would dirty a page of its own in a large file."""
 COLUMNS = "text, finish_reason, prompt_tokens, completion_tokens, cost_usd, seconds"
@@ -251,11 +252,35 @@ class Ledger:
         self._facts.append(("INSERT OR REPLACE INTO progress VALUES ('rows', ?)", (json.dumps(rows),)))
 
     def progress(self) -> dict[str, Any] | None:
-        """What `note_progress` last left."""
-        with suppress(sqlite3.OperationalError), readable(self.path):  # a ledger from before there was this table
-            row = self._db.execute("SELECT value FROM progress WHERE name = 'rows'").fetchone()
-            return dict(json.loads(row[0])) if row else None
-        return None
+        """What `note_progress` last left: `kept`, `dropped` by reason, and `seeds` that ended."""
+        with readable(self.path):
+            known = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'progress'").fetchone()
+            row = self._db.execute("SELECT value FROM progress WHERE name = 'rows'").fetchone() if known else None
+        return dict(json.loads(row[0])) if row else None
+
+    def record_batch(self, name: str, facts: dict[str, Any]) -> None:
+        """Records an open batch, or what is new about it; returns once even a power cut cannot lose it."""
+        update = "ON CONFLICT (name) DO UPDATE SET facts = excluded.facts"
+        self._facts.append((f"INSERT INTO batches VALUES (?, ?, 1) {update}", (name, json.dumps(facts))))
+        with readable(self.path):
+            self._db.execute("PRAGMA synchronous=FULL")
+        try:
+            self._commit()
+        finally:
+            self._db.execute("PRAGMA synchronous=NORMAL")
+
+    def open_batches(self) -> dict[str, dict[str, Any]]:
+        """What `record_batch` left of batches that were not closed, oldest first."""
+        with readable(self.path):
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'batches'").fetchone():
+                return {}  # read from before there was this table
+            rows = self._db.execute("SELECT name, facts FROM batches WHERE open ORDER BY rowid").fetchall()
+        return {name: json.loads(facts) for name, facts in rows}
+
+    def close_batch(self, name: str) -> None:
+        """Records that nothing more is to come from a batch."""
+        self._facts.append(("UPDATE batches SET open = 0 WHERE name = ?", (name,)))
+        self._commit()
 
     async def _committed(self) -> None:
         """Waits for the commit at the end of this turn of the event loop."""

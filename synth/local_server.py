@@ -30,6 +30,7 @@ def serve(model: Path, *, port: int, name: str, slots: int, context_per_slot: in
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads
     params.cache_ram_mib = PROMPT_CACHE_MIB
+    params.endpoint_metrics = True  # the length of its queue, for the limiter
     server = xllamacpp.Server(params)  # returns once the model is loaded and the port is bound
     print(f"listening on {server.listening_address}", flush=True)
     signal.pause()

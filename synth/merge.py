@@ -23,7 +23,7 @@ from synth.curator import Curator
 from synth.engine import Batch
 from synth.errors import RunFolderError, SynthError
 from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts, count_stored
-from synth.figures import RunFacts
+from synth.figures import RowStats, RunFacts
 from synth.generate import Result
 from synth.ledger import Ledger, readable
 from synth.report import write_report
@@ -181,13 +181,14 @@ def merge(
     """
     parts = open_parts(folders)
     folder = RunFolder(out)
-    batch = Batch()
+    batch, stats = Batch(), RowStats()
     with Ledger(folder.path) as ledger:
         with SamplesWriter(folder.samples) as samples, ExportWriter(folder.export) as export:
             say(f"rows of {len(parts)} shards")
             for sample in _prefix(parts, rows, batch):
                 samples.add(sample)
                 export.add(sample)
+                stats.add(sample)
         for part in parts:
             say(f"ledger of shard {part.shard}")
             differing = merge_ledger(ledger.path, part.folder.path / "ledger.sqlite")
@@ -201,9 +202,9 @@ def merge(
     about = parts[0].facts["about"]
     export.write_card(card_facts(recipe=facts.recipe, about=about, funnel=batch.funnel))
     stored = StoredSamples(folder.samples)
-    write_report(folder.report, list(stored), batch.funnel, facts)
+    write_report(folder.report, stored, batch.funnel, facts)
     folder.write_manifest(_manifest(parts, rows, batch, facts))
-    return Result(folder=folder, batch=batch, facts=facts, samples=stored)
+    return Result(folder=folder, batch=batch, facts=facts, samples=stored, stats=stats)
 
 
 def _prefix(parts: Sequence[Part], rows: int | None, batch: Batch) -> Iterator[Sample]:

@@ -1,6 +1,6 @@
 """`Progress`: the live display of a run on stderr, or a plain line now and then where stderr is not a terminal.
 
-Not covered: the summary after the run (`show.print_funnel`).
+Not covered: what the run will come to (`forecast.py`), the summary after it (`show.print_funnel`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from synth.figures import format_cost, format_count, format_seconds, visible
+from synth.forecast import Forecast, Goal, make_forecast
 
 WINDOW_S = 300.0
 """Rates are those of the last five minutes: at a row a minute, fewer would make the remaining time jump."""
@@ -32,10 +33,21 @@ class Snapshot:
     dropped: Mapping[str, int] = field(default_factory=dict)
     in_flight: int = 0
     """Calls sent and not yet answered."""
+    window: int | None = None
+    """Calls that may be in flight now, as the endpoint was found to bear them."""
+    concurrency: int | None = None
+    """The ceiling of `window`."""
+    waiting: str = ""
+    """What holds the calls up, in a line; empty where nothing does."""
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float | None = None
+    row_calls: int = 0
+    """Calls behind the rows that ended, without those for rows under way."""
+    row_tokens: int = 0
+    """Of their prompts and completions."""
+    row_cost_usd: float | None = None
 
     @property
     def done(self) -> int:
@@ -59,15 +71,13 @@ class Progress:
     def __init__(
         self,
         console: Console,
+        goal: Goal,
         *,
-        target_rows: int | None = None,
-        num_seeds: int | None = None,
         plain_every_s: float = 15.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console
-        self._target_rows = target_rows
-        self._num_seeds = num_seeds
+        self._goal = goal
         self._plain_every_s = plain_every_s
         self._clock = clock
         self._started = self._said = clock()
@@ -122,10 +132,10 @@ class Progress:
         kept_per_s = (snapshot.kept - first.kept) / span_s
         done_per_s = (snapshot.done - first.done) / span_s
         waits = []
-        if self._target_rows is not None and kept_per_s > 0:
-            waits.append((self._target_rows - snapshot.kept) / kept_per_s)
-        if self._num_seeds is not None and done_per_s > 0:
-            waits.append((self._num_seeds - snapshot.done) / done_per_s)
+        if self._goal.rows is not None and kept_per_s > 0:
+            waits.append((self._goal.rows - snapshot.kept) / kept_per_s)
+        if self._goal.seeds is not None and done_per_s > 0:
+            waits.append((self._goal.seeds - snapshot.done) / done_per_s)
         return Rates(
             kept_per_min=kept_per_s * 60,
             tokens_per_s=(snapshot.completion_tokens - first.completion_tokens) / span_s,
@@ -136,17 +146,32 @@ class Progress:
         snapshot, rates = self._view
         line = Table.grid(padding=(0, 2))
         line.add_row(self._bar(snapshot), Text(", ".join(self._pace(snapshot, rates))))
-        spent = f"{self._elapsed()}, {_spending(snapshot, rates)}"
-        return Group(line, Text(f"{self._seeds(snapshot)}, {_outcomes(snapshot)}"), Text(spent, style="bright_black"))
+        spent = Text(f"{self._elapsed()}, {_spending(snapshot, rates)}", style="bright_black")
+        notes = [Text(note, style="yellow" if is_urgent else "") for note, is_urgent in self._notes(snapshot, rates)]
+        return Group(line, Text(f"{self._seeds(snapshot)}, {_outcomes(snapshot)}"), spent, *notes)
+
+    def _notes(self, snapshot: Snapshot, rates: Rates) -> list[tuple[str, bool]]:
+        """What else there is to say, and whether it asks for the reader's attention."""
+        notes = [(f"waiting: {visible(' '.join(snapshot.waiting.split()))}", True)] if snapshot.waiting else []
+        forecast = self._forecast(snapshot, rates)
+        if forecast is not None:
+            notes.append((f"forecast: {forecast}", False))
+            notes += [(forecast.early_end, True)] if forecast.early_end else []
+        return notes
+
+    def _forecast(self, snapshot: Snapshot, rates: Rates) -> Forecast | None:
+        elapsed_s = self._clock() - self._started
+        return make_forecast(snapshot, self._goal, elapsed_s=elapsed_s, remaining_s=rates.remaining_s)
 
     def _bar(self, snapshot: Snapshot) -> ProgressBar:
         """Whichever is closer to its end: the target rows or the seeds."""
-        ends = ((snapshot.kept, self._target_rows), (snapshot.done, self._num_seeds))
+        ends = ((snapshot.kept, self._goal.rows), (snapshot.done, self._goal.seeds))
         parts = [min(done / total, 1.0) for done, total in ends if total]
-        return ProgressBar(total=1.0 if parts else None, completed=max(parts, default=0.0), width=28)
+        width = 28 if self._console.width >= 80 else 10
+        return ProgressBar(total=1.0 if parts else None, completed=max(parts, default=0.0), width=width)
 
     def _pace(self, snapshot: Snapshot, rates: Rates) -> list[str]:
-        goal = f" of {self._target_rows:,}" if self._target_rows is not None else ""
+        goal = f" of {self._goal.rows:,}" if self._goal.rows is not None else ""
         parts = [f"{snapshot.kept:,}{goal} rows kept"]
         if rates.kept_per_min is not None:
             parts.append(f"{format_count(round(rates.kept_per_min, 1))} rows/min")
@@ -155,7 +180,7 @@ class Progress:
         return parts
 
     def _seeds(self, snapshot: Snapshot) -> str:
-        goal = f" of {self._num_seeds:,}" if self._num_seeds is not None else ""
+        goal = f" of {self._goal.seeds:,}" if self._goal.seeds is not None else ""
         return f"{snapshot.done:,}{goal} seeds done"
 
     def _elapsed(self) -> str:
@@ -165,6 +190,7 @@ class Progress:
         snapshot, rates = self._view
         pace = ", ".join([*self._pace(snapshot, rates), self._elapsed()])
         parts = [pace, f"{self._seeds(snapshot)}, {_outcomes(snapshot)}", _spending(snapshot, rates)]
+        parts += [note for note, _ in self._notes(snapshot, rates)]
         self._console.print(Text("; ".join(parts)), soft_wrap=True)
 
 
@@ -186,4 +212,12 @@ def _spending(snapshot: Snapshot, rates: Rates) -> str:
     speed = "" if rates.tokens_per_s is None else f", {format_count(round(rates.tokens_per_s, 1))} tokens/s"
     cost = "" if snapshot.cost_usd is None else f", cost {format_cost(snapshot.cost_usd)}"
     tokens = snapshot.prompt_tokens + snapshot.completion_tokens
-    return f"{snapshot.in_flight:,} calls in flight, {snapshot.calls:,} answered, {tokens:,} tokens{speed}{cost}"
+    return f"{_in_flight(snapshot)}, {snapshot.calls:,} answered, {tokens:,} tokens{speed}{cost}"
+
+
+def _in_flight(snapshot: Snapshot) -> str:
+    """`8 of 12 calls in flight (ceiling 64)`, without what is not known or says nothing."""
+    allowed = "" if snapshot.window is None else f" of {snapshot.window:,}"
+    is_low = snapshot.window is not None and snapshot.concurrency is not None and snapshot.window < snapshot.concurrency
+    ceiling = f" (ceiling {snapshot.concurrency:,})" if is_low else ""
+    return f"{snapshot.in_flight:,}{allowed} calls in flight{ceiling}"

@@ -17,9 +17,9 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.verdict import SandboxError
 from synth.engine import Batch
@@ -30,6 +30,7 @@ from synth.progress import Snapshot
 from synth.recipe import open_recipe
 from synth.shards import Shard
 
+N = TypeVar("N", int, float)
 MAX_RETRIES = 20
 """Of a shard whose worker is lost, in one round: on preemptible nodes that is part of a day's work."""
 FREE_WITHIN_S = 60.0
@@ -76,19 +77,31 @@ class Board:
 
 def add_up(snapshots: Sequence[Snapshot]) -> Snapshot:
     """Where all shards together stand."""
-    costs = [one.cost_usd for one in snapshots if one.cost_usd is not None]
     dropped: Counter[str] = Counter()
     for one in snapshots:
         dropped.update(one.dropped)
+    waiting = sorted({one.waiting for one in snapshots} - {""})
     return Snapshot(
         kept=sum(one.kept for one in snapshots),
         dropped=dict(dropped),
         in_flight=sum(one.in_flight for one in snapshots),
+        window=_sum(one.window for one in snapshots),
+        concurrency=_sum(one.concurrency for one in snapshots),
+        waiting=waiting[0] if waiting else "",
         calls=sum(one.calls for one in snapshots),
         prompt_tokens=sum(one.prompt_tokens for one in snapshots),
         completion_tokens=sum(one.completion_tokens for one in snapshots),
-        cost_usd=sum(costs) if costs else None,
+        cost_usd=_sum(one.cost_usd for one in snapshots),
+        row_calls=sum(one.row_calls for one in snapshots),
+        row_tokens=sum(one.row_tokens for one in snapshots),
+        row_cost_usd=_sum(one.row_cost_usd for one in snapshots),
     )
+
+
+def _sum(amounts: Iterable[N | None]) -> N | None:
+    """The sum of what is known, `None` where nothing is."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known[1:], known[0]) if known else None
 
 
 def generate_on_ray(
@@ -242,30 +255,14 @@ def cook_shard(order: Order, num_seeds: int | None, home: Path, environment: dic
         ) from None
     os.environ.update(environment)
     wait_until_free(shard.folder(order.out))
-    last = 0.0
-
-    def watch(snapshot: Snapshot) -> None:
-        nonlocal last
-        if time.monotonic() - last >= POLL_EVERY_S:
-            last = time.monotonic()
-            board.post.remote(shard, snapshot)
-
     whole = dataclasses.replace(order, rows=None)  # how far is what `num_seeds` says
-    result = asyncio.run(
-        generate(whole, num_seeds=num_seeds, say=lambda line: board.say.remote(shard, line), watch=watch)
-    )
-    board.post.remote(shard, _at_its_end(result))
-
-
-def _at_its_end(result: Result) -> Snapshot:
-    facts = result.facts
-    return Snapshot(
-        kept=result.batch.num_kept,
-        dropped=dict(result.batch.dropped),
-        calls=facts.calls,
-        prompt_tokens=facts.prompt_tokens,
-        completion_tokens=facts.completion_tokens,
-        cost_usd=facts.cost_usd,
+    asyncio.run(
+        generate(
+            whole,
+            num_seeds=num_seeds,
+            say=lambda line: board.say.remote(shard, line),
+            watch=lambda snapshot: board.post.remote(shard, snapshot),
+        )
     )
 
 

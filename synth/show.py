@@ -22,11 +22,10 @@ from rich.table import Table
 from rich.text import Text
 
 from synth.figures import (
+    RowStats,
     RunFacts,
     Step,
     compute_ratios,
-    count_evidence,
-    count_round_trips,
     format_cost,
     format_count,
     format_seconds,
@@ -77,8 +76,8 @@ class Story:
     events: Sequence[Asked | Judged]
 
 
-def print_funnel(console: Console, funnel: Funnel, facts: RunFacts, samples: Sequence[Sample] = ()) -> None:
-    """Nothing; the end-of-run summary is on `console`, with the evidence of the kept rows where `samples` are given."""
+def print_funnel(console: Console, funnel: Funnel, facts: RunFacts, stats: RowStats | None = None) -> None:
+    """Nothing; the end-of-run summary is on `console`, with the evidence of the kept rows where `stats` are given."""
     steps = funnel_steps(funnel)
     others = max(len(step.label) for step in steps) + len(f"{funnel.seeds:,}") + 14  # padding, minus sign and share
     width = min(max(console.width - others, 4), BAR_WIDTH)
@@ -94,10 +93,9 @@ def print_funnel(console: Console, funnel: Funnel, facts: RunFacts, samples: Seq
         accounted = funnel.kept + sum(funnel.dropped.values()) + funnel.unfinished
         problem = f"does not add up: {funnel.seeds:,} seeds, {accounted:,} accounted for; do not use these rows"
         console.print(Text(problem, style=f"bold {LOST}"))
-    evidence = count_evidence(samples)
-    if evidence:
-        mix = ", ".join(f"{name} {rows:,}" for name, rows in evidence.items())
-        console.print(Text(f"\nevidence: {mix}; round trip made by {count_round_trips(samples):,} of {funnel.kept:,}"))
+    if stats is not None and stats.evidence:
+        mix = ", ".join(f"{name} {rows:,}" for name, rows in stats.evidence.items())
+        console.print(Text(f"\nevidence: {mix}; round trip made by {stats.round_trips:,} of {funnel.kept:,}"))
     console.print(Text.assemble("\n", *_per_row(funnel, facts)), end="")
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from synth import parse
+from synth.batches import BatchTeacher
 from synth.budget import NO_BUDGET, Budget, Claim, claim_of
 from synth.errors import CallFailed, SynthError
 from synth.ledger import Completion, Ledger, Request
@@ -24,6 +25,7 @@ from synth.teacher import Teacher
 from synth.verify import Rejected, Runner, Verifier
 
 T = TypeVar("T")
+AnyTeacher = Teacher | BatchTeacher
 
 
 class LimitReached(SynthError):
@@ -46,9 +48,9 @@ class Kitchen:
 
     recipe: Recipe
     ledger: Ledger
-    teacher: Teacher | None = None
+    teacher: AnyTeacher | None = None
     """`None` for a recipe that asks nothing."""
-    judge: Teacher | None = None
+    judge: AnyTeacher | None = None
     runner: Runner | None = None
     locale: str = "en"
     """`en`, `zh`, or `mix`, which draws one per row."""
@@ -69,7 +71,7 @@ class Kitchen:
             if teacher is not None:
                 teacher.check_stall()
 
-    async def answer(self, request: Request, teacher: Teacher) -> Completion:
+    async def answer(self, request: Request, teacher: AnyTeacher) -> Completion:
         """The completion for `request`, from the ledger if it was ever paid for.
 
         Raises:
@@ -88,7 +90,7 @@ class Kitchen:
             return await self._pay(request, teacher, claim)
         return known
 
-    async def _pay(self, request: Request, teacher: Teacher, claim: Claim | None) -> Completion:
+    async def _pay(self, request: Request, teacher: AnyTeacher, claim: Claim | None) -> Completion:
         answered = self.waiting[request.key] = asyncio.get_running_loop().create_future()
         if claim is not None:
             self.promised[request.key] = claim
@@ -199,7 +201,7 @@ class Row:
             self._variables[step.name] = read if step.candidates else read[0]
 
     async def _answer(
-        self, step: Ask, messages: tuple[dict[str, str], ...], index: int, teacher: Teacher
+        self, step: Ask, messages: tuple[dict[str, str], ...], index: int, teacher: AnyTeacher
     ) -> list[tuple[Request, Completion]]:
         """What was asked for one candidate: once, and again with more room while the answer was cut short."""
         made: list[tuple[Request, Completion]] = []

@@ -54,10 +54,14 @@ class Price:
 
     prompt: float
     completion: float
+    cached_prompt: float | None = None
+    """For the prompt tokens that the provider had in its cache; `None` where they cost as any."""
 
-    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """The cost of one call, USD."""
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
+    def of(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
+        """The cost of one call, USD; `cached_tokens` are a part of `prompt_tokens`."""
+        cached = self.prompt if self.cached_prompt is None else self.cached_prompt
+        fresh_tokens = prompt_tokens - cached_tokens
+        return (fresh_tokens * self.prompt + cached_tokens * cached + completion_tokens * self.completion) / 1e6
 
     @classmethod
     def parse(cls, text: str) -> Price:
@@ -162,7 +166,7 @@ class Teacher:
         except Fault as fault:
             if fault.status in (404, 405):
                 return []
-            raise self._stop(fault, url) from as_openai_error(fault, url)
+            raise self.stop(fault, url) from as_openai_error(fault, url)
         models = listed if isinstance(listed, list) else []
         return sorted(str(model["id"]) for model in models if isinstance(model, dict) and "id" in model)
 
@@ -225,7 +229,7 @@ class Teacher:
                 return self._refused(last)
             if self._answers > answers_before:
                 raise CallFailed(f"failed {MAX_ATTEMPTS} times while other calls were answered ({last})") from last
-            raise self._stop(last, self.base_url) from as_openai_error(last, self.base_url)
+            raise self.stop(last, self.base_url) from as_openai_error(last, self.base_url)
 
     def _is_last(self, state: RetryCallState) -> bool:
         """Whether no further try follows; the first was made before `state` began to count."""
@@ -261,10 +265,10 @@ class Teacher:
     def _read(self, content: bytes, sent: float) -> Completion:
         answer = read_json(content)
         completion = parse_answer(answer, self.price, time.monotonic() - sent)
-        self._check_model(answer.get("model"))
+        self.check_model(answer.get("model"))
         return completion
 
-    def _check_model(self, model: object) -> None:
+    def check_model(self, model: object) -> None:
         """Makes sure that one model gives all the answers: the one asked for, or whatever it is called there.
 
         Raises:
@@ -363,11 +367,12 @@ class Teacher:
         Raises:
             TeacherRefused: it is about more than this prompt.
         """
-        if fault.status in (400, 413, 422, 429) and (fault.code in REFUSALS or TOO_LONG.search(fault.message)):
-            return Completion(text=fault.message, finish_reason="refused")
-        raise self._stop(fault, self.base_url) from as_openai_error(fault, self.base_url)
+        refused = refusal(fault)
+        if refused is None:
+            raise self.stop(fault, self.base_url) from as_openai_error(fault, self.base_url)
+        return refused
 
-    def _stop(self, fault: Fault, where: str) -> SynthError:
+    def stop(self, fault: Fault, where: str) -> SynthError:
         """The error that stops the run, in one line with a fix."""
         said = fault.message[:200]
         if fault.status in (401, 403):
@@ -394,6 +399,13 @@ def _short(model: str) -> str:
     return model.rstrip("/").rsplit("/", 1)[-1].lower()
 
 
+def refusal(fault: Fault) -> Completion | None:
+    """The refusal of one prompt as an answer; `None` where the fault is about more than that."""
+    if fault.status in (400, 413, 422, 429) and (fault.code in REFUSALS or TOO_LONG.search(fault.message)):
+        return Completion(text=fault.message, finish_reason="refused")
+    return None
+
+
 def parse_answer(answer: dict[str, Any], price: Price | None, seconds: float) -> Completion:
     """A chat completion object as a `Completion`.
 
@@ -412,6 +424,9 @@ def parse_answer(answer: dict[str, Any], price: Price | None, seconds: float) ->
     counts = (usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)) if isinstance(usage, dict) else (-1, -1)
     if not all(type(count) is int and 0 <= count < 2**40 for count in counts):
         raise Fault(f"an answer with token counts {counts}", status=200)
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    cached = cached if type(cached) is int and 0 <= cached <= counts[0] else 0
     reason = choice.get("finish_reason") or "stop"
     refusal = message.get("refusal") if isinstance(message, dict) else None
     if isinstance(refusal, str) and refusal and not content:
@@ -422,6 +437,6 @@ def parse_answer(answer: dict[str, Any], price: Price | None, seconds: float) ->
         finish_reason=str(reason),
         prompt_tokens=counts[0],
         completion_tokens=counts[1],
-        cost_usd=price.of(*counts) if price else None,
+        cost_usd=price.of(counts[0], counts[1], cached) if price else None,
         seconds=seconds,
     )

@@ -116,7 +116,7 @@ class Wire:
             async with session.request(method, target, data=data, allow_redirects=data is None) as answer:
                 content = await _read(answer)
                 if answer.status != 200:
-                    raise _refusal(answer.status, answer.headers, content)
+                    raise read_refusal(answer.status, answer.headers, content)
                 return content
         except TimeoutError:
             raise Fault(f"no whole answer within {self._timeout_s:g} s", timed_out=True) from None
@@ -162,7 +162,7 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-def _refusal(status: int, headers: Any, content: bytes) -> Fault:
+def read_refusal(status: int, headers: Any, content: bytes) -> Fault:
     """What an answer other than 200 says."""
     body: Any = content.decode("utf-8", "replace")
     message, code = body.strip()[:300], ""

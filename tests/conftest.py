@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from small_model import write_small_model
 
 from sandbox.pool import SandboxPool
 from sandbox.verdict import SandboxError
@@ -37,3 +39,9 @@ def pool() -> Iterator[SandboxPool]:
         pytest.skip(str(missing))
     with opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded model as safetensors, in a folder for all who need it; written in a minute."""
+    return write_small_model(tmp_path_factory.mktemp("model") / "small")

@@ -81,6 +81,7 @@ def test_it_holds_no_tests_and_no_benchmarks(names: set[str]) -> None:
         "prompts/*/*.j2",
         "prompts/*/*.zh.j2",
         "prompts/starter/*.py",
+        "synth/prices.yaml",
         "synth/report.css",
         "synth/report.js",
         "synth/report.html.j2",

@@ -94,7 +94,7 @@ class NearIndex:
     def add(self, text: str) -> Twin | None:
         """The twin of `text` among the survivors, numbered by `add` calls from 0; `None` makes it a survivor itself.
 
-        Raises: `SynthError` where its shingles cannot be kept.
+        Raises: `OSError` where its shingles cannot be kept.
         """
         return next(self.add_many([text]))
 

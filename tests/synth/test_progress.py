@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from synth.budget import Budget
+from synth.forecast import Goal
 from synth.progress import WINDOW_S, Progress, Snapshot
 
 
@@ -32,10 +35,10 @@ def run(progress: Progress, clock: Clock, steps: list[tuple[float, Snapshot]]) -
             progress.update(snapshot)
 
 
-def said(steps: list[tuple[float, Snapshot]], **options: int) -> list[str]:
+def said(steps: list[tuple[float, Snapshot]], **goal: Any) -> list[str]:
     """The plain lines of a run of (seconds passed, snapshot)."""
     file, clock = io.StringIO(), Clock()
-    run(Progress(Console(file=file), clock=clock, **options), clock, steps)
+    run(Progress(Console(file=file), Goal(**goal), clock=clock), clock, steps)
     return file.getvalue().splitlines()
 
 
@@ -48,13 +51,13 @@ def test_a_run_that_never_started_says_nothing() -> None:
 
 
 def test_rate_and_time_left_follow_the_target() -> None:
-    last = said([(0, at(0)), (30, at(10)), (30, at(20))], target_rows=60)[-1]
+    last = said([(0, at(0)), (30, at(10)), (30, at(20))], rows=60)[-1]
     assert last.startswith("20 of 60 rows kept, 20 rows/min, about 2 min 00 s left, 1 min 00 s so far; ")
     assert "33.3 tokens/s" in last
 
 
 def test_seeds_that_run_out_before_the_target_end_the_run() -> None:
-    last = said([(0, at(0)), (60, at(10, dropped=10))], target_rows=1000, num_seeds=40)[-1]
+    last = said([(0, at(0)), (60, at(10, dropped=10))], rows=1000, seeds=40)[-1]
     assert "about 1 min 00 s left" in last
     assert "20 of 40 seeds done, dropped 10: verify.failed 10" in last
 
@@ -72,7 +75,7 @@ def test_the_rate_is_that_of_the_last_minutes() -> None:
 
 
 def test_no_rate_before_there_is_time_to_tell() -> None:
-    (line,) = said([(0, at(0)), (0.5, at(3))], target_rows=10)
+    (line,) = said([(0, at(0)), (0.5, at(3))], rows=10)
     assert "rows/min" not in line
     assert "left" not in line
 
@@ -88,6 +91,36 @@ def test_an_unknown_price_is_left_out_and_a_known_one_shown() -> None:
     assert said([(0, Snapshot(cost_usd=0.125))])[0].endswith(", cost $0.12")
 
 
+@pytest.mark.parametrize(
+    ("window", "concurrency", "text"),
+    [
+        (None, None, "; 3 calls in flight, "),
+        (8, 8, "; 3 of 8 calls in flight, "),
+        (8, None, "; 3 of 8 calls in flight, "),
+        (8, 64, "; 3 of 8 calls in flight (ceiling 64), "),
+    ],
+)
+def test_the_window_is_shown_and_its_ceiling_where_it_is_lower(
+    window: int | None, concurrency: int | None, text: str
+) -> None:
+    (line,) = said([(0, Snapshot(in_flight=3, window=window, concurrency=concurrency))])
+    assert text in line
+
+
+def test_what_the_calls_wait_for_is_said_in_one_line() -> None:
+    (line,) = said([(0, Snapshot(waiting="rate-limited,\nnext call\x1b[2J in 12 s"))])
+    assert line.endswith("; waiting: rate-limited, next call<U+001B>[2J in 12 s")
+    assert "waiting" not in said([(0, at(1))])[0]
+
+
+def test_the_forecast_and_the_cap_that_ends_it_early_are_said() -> None:
+    rows = Snapshot(kept=10, calls=150, row_calls=120, row_tokens=6_000, row_cost_usd=0.5)
+    line = said([(0, Snapshot()), (60, rows)], rows=1_000, budget=Budget(max_cost_usd=10.0))[-1]
+    assert "; forecast: 12,000 calls, 600,000 tokens, $50.00, 1 h 40 min for 1,000 rows; " in line
+    assert line.endswith("; --max-cost 10.0 ends the run at about 200 rows")
+    assert "forecast" not in said([(0, Snapshot()), (60, rows)])[-1]
+
+
 def test_a_hostile_reason_cannot_reach_the_terminal() -> None:
     (line,) = said([(0, Snapshot(dropped={"[red]a\x1b[2J": 1}))])
     assert "[red]a<U+001B>[2J 1" in line
@@ -98,7 +131,7 @@ def test_a_terminal_gets_a_live_display_that_cleans_up_after_an_error(capsys: py
     console = Console(file=file, force_terminal=True, width=100, color_system=None, _environ={"TERM": "xterm"})
 
     def fail() -> None:
-        with Progress(console, target_rows=9, clock=clock) as progress:
+        with Progress(console, Goal(rows=9), clock=clock) as progress:
             progress.update(at(3, dropped=2))
             print("a result")
             raise RuntimeError

@@ -8,6 +8,8 @@ import json
 import re
 import shutil
 import subprocess
+import tracemalloc
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from synth.errors import RunFolderError
+from synth.figures import RowStats
 from synth.report import MAX_CHARS, RunFacts, choose_rows, embed_json, render_report, write_report
 from synth.sample import Check, Funnel, Provenance, Sample, TestOutcome, count_funnel
 
@@ -33,6 +36,10 @@ def row(number: int = 0, **changes: Any) -> Sample:
         **changes,
     }
     return Sample(**given)
+
+
+def chosen_of(samples: list[Sample], limit: int) -> list[Sample]:
+    return list(choose_rows(samples, RowStats.over(samples).outcomes, limit))
 
 
 def hostile_row() -> Sample:
@@ -155,19 +162,19 @@ def test_half_the_room_is_for_kept_rows_and_the_rest_even_by_reason() -> None:
     many = [row(number) for number in range(100)]
     many += [row(number).drop("verify.failed") for number in range(100, 300)]
     many += [row(number).drop("dedup.near") for number in range(300, 303)]
-    chosen = choose_rows(many, 40)
+    chosen = chosen_of(many, 40)
     reasons = [sample.dropped for sample in chosen]
     assert (reasons.count(None), reasons.count("dedup.near"), reasons.count("verify.failed")) == (20, 3, 17)
 
 
 def test_room_that_kept_rows_do_not_need_goes_to_dropped_ones() -> None:
     many = [row(0)] + [row(number).drop("a.b") for number in range(1, 100)]
-    assert [sample.dropped for sample in choose_rows(many, 10)] == [None] + ["a.b"] * 9
+    assert [sample.dropped for sample in chosen_of(many, 10)] == [None] + ["a.b"] * 9
 
 
 def test_chosen_rows_keep_their_order_and_reach_from_early_to_late() -> None:
     many = [row(number) if number % 3 else row(number).drop("a.b") for number in range(900)]
-    numbers = [int(sample.seed_id[1:]) for sample in choose_rows(many, 60)]
+    numbers = [int(sample.seed_id[1:]) for sample in chosen_of(many, 60)]
     assert numbers == sorted(set(numbers))
     assert numbers[0] < 30
     assert numbers[-1] > 850
@@ -176,7 +183,7 @@ def test_chosen_rows_keep_their_order_and_reach_from_early_to_late() -> None:
 @pytest.mark.parametrize("limit", [0, 1, 7, 899, 900])
 def test_the_limit_is_met_exactly(limit: int) -> None:
     many = [row(number) if number % 2 else row(number).drop(f"a.r{number % 14}") for number in range(900)]
-    assert len(choose_rows(many, limit)) == limit
+    assert len(chosen_of(many, limit)) == limit
 
 
 @pytest.mark.parametrize(("extra", "cut"), [(0, False), (1, True)])
@@ -189,6 +196,40 @@ def test_twenty_thousand_rows_stay_a_small_file() -> None:
     many = [row(number, code="x = 1\n" * 200) for number in range(20_000)]
     page = render_report(many, count_funnel(many, seeds=len(many)), FACTS)
     assert len(page) < 10_000_000
+
+
+class Stored:
+    """Samples that are made anew at each turn, as those read from a file are."""
+
+    def __init__(self, number: int, chars: int) -> None:
+        self.number, self.chars = number, chars
+
+    def __iter__(self) -> Iterator[Sample]:
+        for index in range(self.number):
+            made = row(index, code=f"{index} " + "x" * self.chars)
+            yield made if index % 3 else made.drop(f"a.r{index % 2}")
+
+
+def test_samples_from_a_file_give_the_same_page_as_those_in_memory() -> None:
+    stored = Stored(300, chars=10)
+    funnel = count_funnel(stored, seeds=300)
+    assert render_report(stored, funnel, FACTS, max_rows=40) == render_report(list(stored), funnel, FACTS, max_rows=40)
+
+
+def test_memory_does_not_grow_with_the_rows() -> None:
+    stored = Stored(2_000, chars=50_000)  # 100 MB
+    tracemalloc.start()
+    try:
+        render_report(stored, count_funnel(stored, seeds=2_000), FACTS, max_rows=20)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 20_000_000
+
+
+def test_a_generator_that_ends_after_the_first_turn_is_a_defect_and_no_empty_page() -> None:
+    with pytest.raises(AssertionError, match="the same rows each time"):
+        render_report(iter([row()]), count_funnel([row()], seeds=1), FACTS)
 
 
 def test_an_unwritable_report_is_one_line_and_leaves_the_old_one(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from synth.figures import RunFacts
+from synth.figures import RowStats, RunFacts
 from synth.report import render_report
 from synth.sample import Check, Funnel, Provenance, Sample, TestOutcome
 from synth.show import Asked, Judged, Story, print_funnel, print_sample, print_story
@@ -56,7 +56,7 @@ def test_the_evidence_of_kept_rows_is_summed_up() -> None:
         sample(evidence="seed", round_trip=True),
         sample(evidence="seed").drop("dedup.near"),
     ]
-    text = shown(print_funnel, Funnel(seeds=3, kept=2, dropped={"dedup.near": 1}), FACTS, rows)
+    text = shown(print_funnel, Funnel(seeds=3, kept=2, dropped={"dedup.near": 1}), FACTS, RowStats.over(rows))
     assert "evidence: seed 1, self 1; round trip made by 1 of 2" in text
 
 

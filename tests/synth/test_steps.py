@@ -11,7 +11,7 @@ import pytest
 from scripted import Answer, Scripted, reply_body, serve
 
 from synth.budget import Budget
-from synth.errors import TeacherRefused, TeacherUnreachable
+from synth.errors import RecipeError, TeacherRefused, TeacherUnreachable
 from synth.ledger import Ledger
 from synth.recipe import Recipe
 from synth.sample import Sample
@@ -196,3 +196,69 @@ def test_lone_surrogate_in_an_answer_does_no_harm(tmp_path: Path) -> None:
 def test_near_misses_are_named_else_all_is_listed() -> None:
     assert near("tempature", ["temperature", "top_p"]) == "did you mean temperature?"
     assert near("zzz", ["b", "a"]) == "known: a, b"
+
+
+def cut_below(room: int) -> Callable[[dict[str, Any]], Answer]:
+    return lambda body: (
+        200,
+        reply_body(
+            "whole" if body["max_tokens"] >= room else "ha",
+            finish_reason="stop" if body["max_tokens"] >= room else "length",
+        ),
+    )
+
+
+def test_answer_cut_short_is_asked_again_with_the_next_room(tmp_path: Path) -> None:
+    steps = "  - ask: {template: t.j2, as: a, max_tokens: [16, 64, 256]}\n" + EMIT
+    sample, script = cook(tmp_path, steps, cut_below(64))
+    assert sample.instruction == "whole"
+    assert [body["max_tokens"] for body in script.received] == [16, 64]
+    assert (sample.provenance.calls, len(sample.provenance.asked)) == (2, 2)
+
+
+def test_answer_cut_short_in_every_room_is_truncated(tmp_path: Path) -> None:
+    steps = "  - ask: {template: t.j2, as: a, max_tokens: [16, 64]}\n" + EMIT
+    sample, script = cook(tmp_path, steps, cut_below(1000))
+    assert (sample.dropped, sample.detail) == ("ask.truncated", "longer than max_tokens 64")
+    assert len(script.received) == 2
+
+
+def test_rooms_are_checked_at_load(tmp_path: Path) -> None:
+    for rooms in ("[]", "[16, 0]", "0", "[x]"):
+        with pytest.raises(RecipeError, match="max_tokens"):
+            cook(tmp_path, f"  - ask: {{template: t.j2, as: a, max_tokens: {rooms}}}\n" + EMIT)
+
+
+def test_call_that_alone_fails_drops_its_row_and_is_tried_again_next_time(tmp_path: Path) -> None:
+    healed: list[bool] = []
+
+    def poisoned(body: dict[str, Any]) -> Answer:
+        return (500, {}) if body["seed"] == 1 and not healed else "fine"
+
+    steps = "  - ask: {template: t.j2, as: c, candidates: 2}\n" + EMIT.replace("{{ a }}", "{{ c | join('+') }}")
+    sample, _ = cook(tmp_path, steps, poisoned)
+    assert sample.dropped == "ask.failed"
+    assert "failed 12 times while other calls were answered (500" in sample.detail
+    healed.append(True)
+    sample, script = cook(tmp_path, steps, poisoned)
+    assert (sample.instruction, len(script.received)) == ("fine+fine", 1)
+
+
+@pytest.mark.parametrize(
+    ("budget", "calls"),
+    [
+        (Budget(max_calls=2), 2),
+        (Budget(max_tokens=60), 3),  # a call takes 12, and may take 28.5
+        (Budget(max_cost_usd=60.0), 2),  # 17 dollars, and may take 36.5
+        (Budget(max_tokens=5), 0),
+    ],
+)
+def test_caps_are_never_passed(tmp_path: Path, budget: Budget, calls: int) -> None:
+    steps = "  - ask: {template: t.j2, as: c, candidates: 8, max_tokens: 8}\n" + EMIT.replace("{{ a }}", "x")
+    with pytest.raises(LimitReached, match="is used up"):
+        cook(tmp_path, steps, budget=budget)
+    with Ledger(tmp_path / "run", read_only=True) as ledger:
+        spent = ledger.spent()
+    assert spent.calls == calls
+    assert spent.prompt_tokens + spent.completion_tokens <= (budget.max_tokens or 10**9)
+    assert (spent.cost_usd or 0.0) <= (budget.max_cost_usd or 10**9)
