@@ -23,7 +23,7 @@ from synth.curator import Curator
 from synth.endpoints import Spec, Vllm, open_teacher
 from synth.engine import Batch, cook
 from synth.errors import TeacherRefused
-from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
+from synth.export import ROW_GROUP, SHARD_ROW_GROUP, ExportWriter, SamplesWriter, StoredSamples, card_facts
 from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
 from synth.progress import Snapshot
@@ -182,7 +182,9 @@ class _Output:
     def __init__(self, folder: RunFolder, *, write: bool, export: bool) -> None:
         self._folder = folder
         self._shown: list[Sample] = []
-        self._writers: list[SamplesWriter | ExportWriter] = [SamplesWriter(folder.samples)] if write else []
+        self._writers: list[SamplesWriter | ExportWriter] = []
+        if write:
+            self._writers.append(SamplesWriter(folder.samples, ROW_GROUP if export else SHARD_ROW_GROUP))
         self._export = ExportWriter(folder.export) if write and export else None
         if self._export:
             self._writers.append(self._export)
