@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from synth.batch_wire import CHAT
+from synth.batch_lines import write_line
 from synth.errors import RunFolderError
 from synth.files import atomic_file, writable
 from synth.ledger import Ledger, Request
@@ -69,7 +69,7 @@ class Store:
         end = num_bytes = 0
         with atomic_file(path) as file:
             for request in requests:
-                line = upload_line(request, model)
+                line = write_line(request, model)
                 num_bytes += len(line)
                 if offsets and num_bytes > max_bytes:
                     break
@@ -144,13 +144,6 @@ def check_none_open(ledger: Ledger) -> None:
             f"{folder}: {num_open} open batch{'' if num_open == 1 else 'es'}, whose requests would be paid for again; "
             "run the same command with --batch to collect them, or delete the folder to give them up"
         )
-
-
-def upload_line(request: Request, model: str) -> bytes:
-    """The request as a batch endpoint wants it."""
-    body = {"model": model, "messages": request.messages, **request.sampling}
-    line = {"custom_id": request.key, "method": "POST", "url": CHAT, "body": body}
-    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
 
 def _read_offsets(path: Path) -> Iterator[tuple[str, int]]:

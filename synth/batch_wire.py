@@ -110,8 +110,8 @@ class BatchWire:
                 if not fault.transient or attempt + 1 == MAX_ATTEMPTS:
                     raise
                 await asyncio.sleep(self._wait_s(fault, attempt))
-            found = await self.find(name, file_id)
-            if found is not None:
+                may_exist = not fault.throttled
+            if may_exist and (found := await self.find(name, file_id)):
                 return found
         raise AssertionError("count() does not end")
 

@@ -3,7 +3,8 @@
 Calls collect until none came for a moment, then leave together; what the provider did not get to leaves again with the
 next batch. A batch is on record before it is created and until its answers are in the ledger, so a process that was
 killed at any moment finds its batches again and pays for no request twice.
-Not covered: the endpoints (`batch_wire.py`), what is on record (`batch_store.py`), cancelling a batch, which is done at
+Not covered: the endpoints (`batch_wire.py`), what is on record (`batch_store.py`), what an
+answer looks like (`batch_lines.py`), cancelling a batch, which is done at
 the provider.
 """
 
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synth.batch_lines import read_answer, read_line
 from synth.batch_store import Parcel, Store
 from synth.batch_wire import MAX_ATTEMPTS, BatchState, BatchWire, growing_pause_s
 from synth.errors import CallFailed, SynthError, TeacherRefused, TeacherUnreachable
 from synth.ledger import Completion, Ledger, Request
-from synth.teacher import REFUSALS, Price, Teacher, parse_answer, refusal
-from synth.wire import Fault, as_openai_error, read_refusal
+from synth.teacher import Price, Teacher
+from synth.wire import Fault, as_openai_error
 
 MAX_TRIES = 4
 """Batches that one request is sent with before its call has failed."""
@@ -147,7 +148,7 @@ class BatchTeacher:
     @property
     def in_flight(self) -> int:
         """Calls that are at the provider, as far as rows wait for them."""
-        return len(self._calls) - len(self._queue)
+        return len(self._calls) - sum(not call.answer.done() for call in self._queue)
 
     def describe_wait(self) -> str:
         """`2 batches open: 1,200 of 3,000 answered`; empty where none is."""
@@ -206,9 +207,6 @@ class BatchTeacher:
         if self._failure is not None:
             raise self._failure
         assert request.key not in self._calls, "twins wait for one call"
-        known = self._ledger.completion(request.key)  # it landed while the budget was looked at
-        if known is not None:
-            return known
         call = _Call(request, asyncio.get_running_loop().create_future(), self._answers)
         self._calls[request.key] = call
         if request.key not in self._where:
@@ -343,7 +341,7 @@ class BatchTeacher:
         seen: set[str] = set()
         for file_id in files:
             async for line in self._wire.lines(file_id):
-                answered = _read_line(line)
+                answered = read_line(line)
                 key = answered.get("custom_id")
                 if key not in batch.parcel.offsets:
                     batch.odd["unknown" if answered else "unreadable"] += bool(line.strip())
@@ -359,7 +357,7 @@ class BatchTeacher:
         if key in batch.landed:  # by a download that broke off
             return
         try:
-            completion = self._completion(answered)
+            completion = read_answer(answered, self.price, self._teacher.check_model)
         except Fault as fault:
             faults[key] = fault
             return
@@ -372,29 +370,6 @@ class BatchTeacher:
             call.answer.set_result(completion)
         elif self._ledger.completion(key) is None:
             self._ledger.add_completion(batch.parcel.request(key), completion)
-
-    def _completion(self, answered: dict[str, Any]) -> Completion:
-        """A line's answer, or its refusal of this one prompt.
-
-        Raises:
-            Fault: there is none.
-        """
-        error, response = answered.get("error"), answered.get("response")
-        if isinstance(error, dict):
-            fault = _line_fault(error)
-        elif not isinstance(response, dict) or not isinstance(response.get("body"), dict):
-            raise Fault("a line without a response", status=200)
-        elif response.get("status_code") == 200:
-            completion = parse_answer(response["body"], self.price, 0.0)
-            self._teacher.check_model(response["body"].get("model"))
-            return completion
-        else:
-            status = response.get("status_code")
-            fault = read_refusal(status if isinstance(status, int) else 0, {}, json.dumps(response["body"]).encode())
-        refused = refusal(fault)
-        if refused is None:
-            raise fault
-        return refused
 
     def _again(self, key: str, batch: _Open, fault: Fault) -> None:
         """Queues an unanswered request for the next batch, if a row waits for it."""
@@ -502,18 +477,3 @@ class BatchTeacher:
 
 def _batches(number: int) -> str:
     return f"{number} batch{'' if number == 1 else 'es'}"
-
-
-def _read_line(line: bytes) -> dict[str, Any]:
-    """The object on a line; empty where there is none."""
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) and isinstance(found.get("custom_id"), str) else {}
-
-
-def _line_fault(error: dict[str, Any]) -> Fault:
-    """Why the provider has no response to a request."""
-    code = str(error.get("code") or "")
-    return Fault(str(error.get("message") or code), status=400 if code in REFUSALS else 504, code=code)

@@ -6,7 +6,6 @@ hold whatever comes back; the prompt is counted by its bytes until the endpoint 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from synth.ledger import Request, Spent
@@ -20,10 +19,22 @@ TEMPLATE_TOKENS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a call may come to."""
+    """What a call, or some together, may come to."""
 
-    tokens: float
+    calls: int = 0
+    tokens: float = 0.0
     cost_usd: float = 0.0
+
+    def __add__(self, other: Claim) -> Claim:
+        return Claim(
+            calls=self.calls + other.calls, tokens=self.tokens + other.tokens, cost_usd=self.cost_usd + other.cost_usd
+        )
+
+    def __sub__(self, other: Claim) -> Claim:
+        calls = self.calls - other.calls
+        if not calls:  # nothing is exactly nothing, whatever the sums were rounded to
+            return NOTHING
+        return Claim(calls=calls, tokens=self.tokens - other.tokens, cost_usd=self.cost_usd - other.cost_usd)
 
 
 def claim_of(request: Request, price: Price | None) -> Claim:
@@ -31,7 +42,7 @@ def claim_of(request: Request, price: Price | None) -> Claim:
     prompt = sum(len(m["content"].encode()) / BYTES_PER_TOKEN + TEMPLATE_TOKENS for m in request.messages)
     room = float(request.sampling.get("max_tokens", 0))
     cost = (prompt * price.prompt + room * price.completion) / 1e6 if price else 0.0
-    return Claim(tokens=prompt + room, cost_usd=cost)
+    return Claim(calls=1, tokens=prompt + room, cost_usd=cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +59,14 @@ class Budget:
         """Whether there is any cap."""
         return (self.max_calls, self.max_tokens, self.max_cost_usd) != (None, None, None)
 
-    def exceeded(self, paid: Spent, claims: Iterable[Claim]) -> str:
+    def exceeded(self, paid: Spent, claims: Claim) -> str:
         """Which cap `claims` would pass beside what was `paid`, as a sentence; empty where they fit."""
-        claims = list(claims)
-        if self.max_calls is not None and paid.calls + len(claims) > self.max_calls:
+        if self.max_calls is not None and paid.calls + claims.calls > self.max_calls:
             return f"--max-calls {self.max_calls} is used up"
-        tokens = paid.prompt_tokens + paid.completion_tokens + sum(claim.tokens for claim in claims)
+        tokens = paid.prompt_tokens + paid.completion_tokens + claims.tokens
         if self.max_tokens is not None and tokens > self.max_tokens:
             return f"--max-tokens {self.max_tokens} is used up: the next call may pass it"
-        cost = (paid.cost_usd or 0.0) + sum(claim.cost_usd for claim in claims)
+        cost = (paid.cost_usd or 0.0) + claims.cost_usd
         if self.max_cost_usd is not None and cost > self.max_cost_usd:
             return f"--max-cost {self.max_cost_usd} is used up: the next call may pass it"
         return ""
@@ -70,4 +80,5 @@ class Budget:
         )
 
 
+NOTHING = Claim()
 NO_BUDGET = Budget()

@@ -33,12 +33,13 @@ def status(run: Path | None, as_json: bool) -> None:
 
     folder = RunFolder(run or _newest())
     with Ledger(folder.path, read_only=True) as ledger:
-        spent, progress = ledger.spent(), ledger.progress()
+        spent, progress, batches = ledger.spent(), ledger.progress(), ledger.open_batches()
     done = folder.read_manifest() if folder.manifest.exists() else None
     funnel, is_finished = latest_funnel(done, progress, calls=spent.calls)
     ratios = compute_ratios(funnel, spent) if funnel else None
     if as_json:
         facts = {"run": str(folder.path), "finished": is_finished, "spent": dataclasses.asdict(spent), "manifest": done}
+        facts["open_batches"] = len(batches)
         facts |= {"funnel": funnel and funnel.to_json(), "per_kept_row": ratios and dataclasses.asdict(ratios)}
         click.echo(json.dumps(facts))
         return
@@ -48,6 +49,9 @@ def status(run: Path | None, as_json: bool) -> None:
     click.echo(f"  cost    {format_cost(spent.cost_usd)}")
     click.echo(f"  time    {format_seconds(spent.seconds)}")
     click.echo(f"  run     {spent.verdicts:,} programs")
+    if batches:
+        calls = sum(facts["num_requests"] for facts in batches.values())
+        click.echo(f"  open    {len(batches):,} batches of {calls:,} calls; the same command again collects them")
     if funnel and ratios:
         click.echo(f"  rows    {funnel.kept:,} kept of {funnel.seeds:,} seeds{'' if is_finished else ' so far'}")
         for reason, count in funnel.dropped.items():

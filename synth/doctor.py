@@ -74,4 +74,5 @@ async def _teacher(spec: Spec) -> str:
         log = Path(scratch) / "teacher.log"
         said: list[str] = []
         async with open_teacher(spec, limits=Limits(concurrency=1), price=None, log=log, say=said.append) as teacher:
-            return "; ".join([f"{teacher.base_url} answers and has {teacher.model}", *said])
+            passed_over = [line for line in said if line.endswith("the others are asked meanwhile")]
+            return "; ".join([f"{teacher.base_url} answers and has {teacher.model}", *passed_over])

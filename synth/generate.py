@@ -41,7 +41,7 @@ from synth.verify import Runner
 ROWS_PER_CALL = 2
 """Rows under way for each call allowed at once: enough that some wait for a call while others are run and judged."""
 ROWS_IN_BATCHES = 20_000
-"""Rows under way when their calls go by batch; a row that waits takes about BYTES of memory."""
+"""Rows under way when their calls go by batch; each holds some 15 kB meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,11 +253,16 @@ async def _staff(
             )
         return teacher
 
+    judge_spec = Spec.parse(order.judge, order.base_urls, order.vllm) if order.judge else None
+    asks = any(isinstance(step, Ask) for step in flat(recipe.steps))
+    teacher = await hire(spec, "teacher") if asks else None
+    # A server that we start need not be there twice.
+    judge = teacher if judge_spec == spec and teacher else await hire(judge_spec, "judge") if judge_spec else None
     return Kitchen(
         recipe=recipe,
         ledger=ledger,
-        teacher=await hire(spec, "teacher") if any(isinstance(step, Ask) for step in flat(recipe.steps)) else None,
-        judge=await hire(Spec.parse(order.judge, order.base_urls, order.vllm), "judge") if order.judge else None,
+        teacher=teacher,
+        judge=judge,
         runner=runner,
         locale=order.locale,
         seed=order.seed,
@@ -292,7 +297,7 @@ def _tick(kitchen: Kitchen, stats: RowStats, watch: Callable[[Snapshot], None], 
 
 def _snapshot(kitchen: Kitchen, stats: RowStats) -> Snapshot:
     paid = kitchen.ledger.paid
-    teachers = [who for who in (kitchen.teacher, kitchen.judge) if who]
+    teachers = list(dict.fromkeys(who for who in (kitchen.teacher, kitchen.judge) if who))
     gates = [who.limiter for who in teachers if isinstance(who, Teacher)]
     return Snapshot(
         kept=stats.outcomes[None],

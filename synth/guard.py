@@ -7,8 +7,9 @@ outlive the run that started it. `PR_SET_PDEATHSIG` would not do: it fires when 
 not reach the processes that servers such as vLLM start in turn. What they leave behind becomes the guard's own child,
 whatever session it moved to, so the guard knows when the last one is gone.
 
-The end goes from the top down, with time after each step: the server is asked to leave, then killed, then the rest is.
-Those below tidy up after those above: a helper of vLLM's removes 400 MB of shared memory once all others are gone.
+The end goes from the top down, with time after each step: the server is asked to leave, then killed; then all that is
+left below it but Python's resource trackers; then those. A tracker removes vLLM's shared memory, 400 MB, but only once
+nobody else is left who could use it.
 Not covered: a guard that is itself killed by SIGKILL, and systems other than Linux.
 """
 
@@ -31,6 +32,7 @@ KILLED_WITHIN_S = 5.0
 """How long the kernel may take for a killed process; one that hangs in a driver is left to it."""
 POLL_S = 0.1
 PR_SET_CHILD_SUBREAPER = 36
+TRACKER = b"multiprocessing.resource_tracker"
 
 
 def main() -> None:
@@ -41,11 +43,14 @@ def main() -> None:
         pass
     if server.returncode is None:
         server.terminate()
-        if not _all_left(GRACE_S):
+        try:
+            server.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
             server.kill()
     else:
         print(f"guard: the server ended with exit code {server.returncode}", file=sys.stderr, flush=True)
     if not _all_left(ORPHAN_GRACE_S):
+        _kill_all(spare=TRACKER)
         _kill_all()
 
 
@@ -68,18 +73,20 @@ def _all_left(within_s: float) -> bool:
     return False
 
 
-def _kill_all() -> None:
-    """Kills our children, and those that become ours by it, until there are none."""
+def _kill_all(*, spare: bytes | None = None) -> None:
+    """Kills our children, and those that become ours by it, until there are none; not those with `spare` in their
+    command line."""
     deadline = time.monotonic() + KILLED_WITHIN_S
     while time.monotonic() < deadline:
         for child in _children():
-            os.kill(child, signal.SIGKILL)
+            if spare is None or spare not in _command_line(child):
+                os.kill(child, signal.SIGKILL)
         if _all_left(POLL_S):
             return
 
 
 def _children() -> list[int]:
-    """The processes whose parent we are; those that ended wait for us, so that no number is anybody else's."""
+    """The processes whose parent we are; one that ended waits for us, so its number is its own."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -89,6 +96,10 @@ def _children() -> list[int]:
         if int(parent) == os.getpid():
             found.append(int(entry.name))
     return found
+
+
+def _command_line(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ async def start_server(
     finally:
         assert guard.stdin is not None
         guard.stdin.close()
-        await asyncio.to_thread(guard.wait, timeout=GRACE_S + ORPHAN_GRACE_S + KILLED_WITHIN_S + 10)
+        await asyncio.to_thread(guard.wait, timeout=GRACE_S + ORPHAN_GRACE_S + 2 * KILLED_WITHIN_S + 30)
 
 
 async def _wait_until_ready(

@@ -22,7 +22,7 @@ STEP = re.compile(
     r"(?=\S).*(architecture|checkpoint|compil|captur|download|graph|initializ|init engine|kv cache|load|warm)", re.I
 )
 """A line that tells how far a start is: these steps take minutes with a large model. Indented are tracebacks."""
-NO_STEP = re.compile(r"warn|error|exception", re.I)
+NO_STEP = re.compile(r"warn|error|exception|^Route: ", re.I)
 ERROR = re.compile(r"(?:[\w.-]+: )?error: .|[A-Za-z_][\w.]*(?:Error|Exception)(?:: |$)", re.I)
 """The line that ends a traceback or a refusal of the command line."""
 SECOND_HAND = re.compile(

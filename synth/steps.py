@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from synth import parse
 from synth.batches import BatchTeacher
-from synth.budget import NO_BUDGET, Budget, Claim, claim_of
+from synth.budget import NO_BUDGET, NOTHING, Budget, Claim, claim_of
 from synth.errors import CallFailed, SynthError
 from synth.ledger import Completion, Ledger, Request
 from synth.recipe import Recipe, localized
@@ -58,8 +58,10 @@ class Kitchen:
     budget: Budget = NO_BUDGET
     waiting: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     """Calls in flight, by key, and when they are over: two rows with the same request pay once."""
-    promised: dict[str, Claim] = field(default_factory=dict)
+    promised: Claim = NOTHING
     """What the calls in flight may come to."""
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, and replaced, whenever a call in flight is over."""
 
     def check_stall(self) -> None:
         """Nothing, while the teachers answer.
@@ -85,7 +87,7 @@ class Kitchen:
                 continue
             claim = claim_of(request, teacher.price) if self.budget.is_set else None
             if claim is not None and not self._fits(claim):
-                await asyncio.wait(self.waiting.values(), return_when=asyncio.FIRST_COMPLETED)
+                await self._freed.wait()
                 continue
             return await self._pay(request, teacher, claim)
         return known
@@ -93,7 +95,7 @@ class Kitchen:
     async def _pay(self, request: Request, teacher: AnyTeacher, claim: Claim | None) -> Completion:
         answered = self.waiting[request.key] = asyncio.get_running_loop().create_future()
         if claim is not None:
-            self.promised[request.key] = claim
+            self.promised += claim
         try:
             completion = await teacher.complete(request)
             await self.ledger.record_completion(request, completion)
@@ -101,7 +103,10 @@ class Kitchen:
         finally:
             answered.set_result(None)
             del self.waiting[request.key]
-            self.promised.pop(request.key, None)
+            if claim is not None:
+                self.promised -= claim
+                self._freed.set()
+                self._freed = asyncio.Event()
 
     def _fits(self, claim: Claim) -> bool:
         """Whether the most that a call may take is left of the budget, once the calls in flight have had theirs.
@@ -109,7 +114,7 @@ class Kitchen:
         Raises:
             LimitReached: it is not, and no call in flight can give anything back.
         """
-        over = self.budget.exceeded(self.ledger.paid, [*self.promised.values(), claim])
+        over = self.budget.exceeded(self.ledger.paid, self.promised + claim)
         if over and not self.waiting:
             raise LimitReached(over)
         return not over

@@ -164,7 +164,7 @@ class Teacher:
         try:
             listed = read_json(await self._wire.get(f"{url}/models")).get("data")
         except Fault as fault:
-            if fault.status in (404, 405):
+            if fault.status in (404, 405, 500, 501):  # no list, or none that works: the calls will tell
                 return []
             raise self.stop(fault, url) from as_openai_error(fault, url)
         models = listed if isinstance(listed, list) else []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -310,6 +312,20 @@ def test_answers_that_the_file_lacks_are_looked_for_before_they_are_paid_again(t
     assert script.calls["GET /files/ID/content"] == len(script.jobs) + 1
 
 
+def test_line_longer_than_any_answer_is_passed_over(tmp_path: Path) -> None:
+    tries = Counter[str]()
+
+    def huge_once(body: dict[str, Any]) -> Answer:
+        prompt = body["messages"][-1]["content"]
+        tries[prompt] += 1
+        return "x" * 9 * 2**20 if prompt == "number 5" and tries[prompt] == 1 else echo(body)
+
+    with provide(Provider(huge_once)) as script:
+        assert run(tmp_path, script.base_url).kept == 12
+    assert tries["number 5"] == 2
+    assert sorted(script.paid.values())[-2:] == [1, 2]
+
+
 def test_key_refused_in_mid_run_stops_and_the_batch_goes_on(tmp_path: Path) -> None:
     with provide(Provider(echo, faults={"GET /batches/ID": [401]})) as script:
         assert "batch batch-0: the key was refused (401 scripted 401)" in fails(tmp_path, script.base_url)
@@ -529,3 +545,23 @@ def test_batches_need_an_endpoint_that_has_them(kitchen: Path) -> None:
     assert "a batch goes to one endpoint; give one --base-url with --batch" in two.stderr
     assert "--batch: local has no batch endpoint; give --teacher openai:MODEL, or leave it out" in local.stderr
     assert (two.returncode, local.returncode) == (1, 1)
+
+
+def test_batches_are_listed_oldest_first_until_they_are_closed(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "run") as ledger:
+        for name in ("b", "c", "a"):
+            ledger.record_batch(name, {"batch_id": ""})
+        ledger.record_batch("b", {"batch_id": "batch-1"})
+        ledger.close_batch("c")
+    with Ledger(tmp_path / "run", read_only=True) as ledger:
+        assert list(ledger.open_batches().items()) == [("b", {"batch_id": "batch-1"}), ("a", {"batch_id": ""})]
+
+
+def test_ledger_from_before_there_were_batches_has_none(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "run") as ledger:
+        path = ledger.path
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("DROP TABLE batches")
+        db.commit()
+    with Ledger(tmp_path / "run", read_only=True) as ledger:
+        assert ledger.open_batches() == {}

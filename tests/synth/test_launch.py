@@ -96,19 +96,22 @@ def test_what_moved_to_a_session_of_its_own_is_gone_too(tmp_path: Path) -> None:
     assert gone_within(10, server, escaped)
 
 
-def test_server_that_ignores_terminate_is_killed_and_its_helper_may_tidy_up(tmp_path: Path) -> None:
+def test_server_that_ignores_terminate_is_killed_and_its_shared_memory_removed(tmp_path: Path) -> None:
     command, endpoint, log = fake(tmp_path)
-    # As multiprocessing's resource tracker does it: when nobody holds its pipe any more, it removes shared memory.
-    helper = "import sys, pathlib; sys.stdin.read(); pathlib.Path(sys.argv[1]).touch(); print('tidied', flush=True)"
+    # The fork shares the segment: as long as it lives, nobody removes that.
     command[2] = (
-        "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        f"held = subprocess.Popen([sys.executable, '-c', {helper!r}, {str(tmp_path / 'tidied')!r}], stdin=-1)\n"
-        + command[2]
+        "import os, signal, time; from multiprocessing import shared_memory\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "segment = shared_memory.SharedMemory(create=True, size=10)\n"
+        "if not os.fork(): time.sleep(600)\n"
+        "print('segment', segment.name, flush=True)\n" + command[2]
     )
     with opened(start_server(command, endpoint, log=log, ready_within_s=60)):
         server, _ = pids(log)
+        (segment,) = [Path("/dev/shm", line.split()[1]) for line in log.read_text().splitlines() if "segment" in line]
+        assert segment.exists()
     assert not alive(server)
-    assert (tmp_path / "tidied").exists()
+    assert not segment.exists()
 
 
 def test_server_is_gone_when_its_start_is_cancelled(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def test_step_is_the_newest_line_about_progress(log: Path) -> None:
         )
         file.write("(Worker pid=9) WARNING 11-25 09:06:18 [cpu.py:1] libtcmalloc is not found in LD_PRELOAD\n")
         file.write("/lib/triton.py:138: FutureWarning: load is deprecated\n  wrapper = load(vars(value))\n")
+        file.write("(APIServer pid=1346) INFO 11-25 09:06:26 [launcher.py:195] Route: /load, Methods: GET\n")
     assert current_step(log) == "Loading safetensors checkpoint shards: 25% Completed | 1/4 [00:01<00:03, 1.0it/s]"
 
 

@@ -52,13 +52,6 @@ class Served:
     async def _all(self, requests: list[Request]) -> list[Completion]:
         return await asyncio.gather(*(self.teacher.complete(request) for request in requests))
 
-    def other(self, *, model: str = "", api_key: str = "") -> Teacher:
-        """Another client of the same server; given another model or key, it is wrong there."""
-        base_url = self.teacher.base_url
-        return Teacher(
-            name="other", model=model or self.teacher.model, base_url=base_url, api_key=api_key or None, limits=LIMITS
-        )
-
 
 @pytest.fixture(
     scope="module",
@@ -159,13 +152,15 @@ def test_prompt_that_is_too_long_is_refused_and_the_next_one_answered(served: Se
     assert "Paris" in fine.text
 
 
-def test_wrong_model_stops_with_what_is_there(served: Served) -> None:
-    async def ask() -> None:
-        async with served.other(model="no-such-model") as teacher:
-            await teacher.check()
-            await teacher.complete(Request(teacher="t", messages=({"role": "user", "content": "x"},), sampling={}))
+def test_wrong_model_stops_with_what_is_there(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher = served.teacher
+    name = teacher.model.rpartition("/")[2]
+    monkeypatch.setattr(teacher, "model", "no-such-model")
 
-    name = served.teacher.model.rpartition("/")[2]
+    async def ask() -> None:
+        await teacher.check()
+        await teacher.complete(Request(teacher="t", messages=({"role": "user", "content": "x"},), sampling={}))
+
     with pytest.raises(TeacherRefused, match=rf"no-such-model.*{name}|{name}.*no-such-model"):
         served.runner.run(ask())
 
@@ -175,8 +170,9 @@ def test_wrong_key_is_told_from_other_faults(served: Served) -> None:
     unless(served, "transformers", "asks for no key")
 
     async def check() -> None:
-        async with served.other(api_key="wrong") as teacher:
-            await teacher.check()
+        wrong = {"base_url": served.teacher.base_url, "api_key": "wrong"}
+        async with Teacher(name="t", model=served.teacher.model, limits=LIMITS, **wrong) as stranger:
+            await stranger.check()
 
     with pytest.raises(TeacherRefused, match="the key was refused"):
         served.runner.run(check())
