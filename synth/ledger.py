@@ -2,8 +2,8 @@
 
 These two kinds of facts are expensive and not repeatable; all the rest is recomputed from them. Each fact is committed
 before anything is built on it, so a process killed at any moment loses only the calls still in flight. Facts that come
-together share a commit. Write-ahead logging lets `synth status` read while a run writes; the log is worked into the file
-by a thread, so that the disk never holds up a call.
+together share a commit. Write-ahead logging lets `synth status` read while a run writes; a thread works the log into
+the file, so that the disk never holds up a call.
 Not covered: what an open batch is (`batches.py`), more ledgers than one (`shards.py`).
 """
 

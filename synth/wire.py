@@ -1,7 +1,8 @@
 """The wire: one HTTP POST with a JSON body and the whole answer back, or a `Fault` that says what went wrong.
 
-It goes below the `openai` client, whose request building takes five times the processor time of the call itself, and
-keeps its meaning of statuses and error codes. Not covered: retries (`teacher.py`), which call may leave (`limiter.py`).
+It goes below the `openai` client, which takes twenty times the processor time, and keeps its meaning of statuses and
+error codes; through a proxy it takes `aiohttp`.
+Not covered: retries (`teacher.py`), which call may leave (`limiter.py`), bytes (`connections.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from synth.connections import Broken, Connections, Reply, TooLong, Unreachable
+
 if TYPE_CHECKING:
     import aiohttp
 
@@ -24,6 +27,8 @@ MAX_ANSWER_BYTES = 8 * 2**20
 THROTTLED = (429, 529)
 TRANSIENT = (408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 NO_CREDIT = ("insufficient_quota", "billing_not_active", "billing_hard_limit_reached", "insufficient_balance")
+OWN_ADDRESSES = ("localhost", "127.0.0.1", "::1")
+"""Past any proxy."""
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -72,16 +77,23 @@ class Wire:
     """Connections to OpenAI-compatible endpoints. Use inside one event loop."""
 
     def __init__(self, *, api_key: str, timeout_s: float) -> None:
-        self._headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
         self._timeout_s = timeout_s
-        self._proxied = any(os.environ.get(name) or os.environ.get(name.upper()) for name in PROXIES)
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
-        self._urls: dict[str, Any] = {}
+        self._headers = {
+            "authorization": f"Bearer {api_key.strip()}",
+            "content-type": "application/json",
+            "accept": "application/json",
+            "user-agent": "opencook",
+        }
+        self._lines = "".join(f"{name}: {value}\r\n" for name, value in self._headers.items()).encode()
+        self._direct = Connections(timeout_s=timeout_s, connect_s=CONNECT_S, max_bytes=MAX_ANSWER_BYTES)
+        self._is_proxied = any(os.environ.get(name) or os.environ.get(name.upper()) for name in PROXIES)
+        self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Closes the connections."""
-        for session in self._sessions.values():
-            await session.close()
+        self._direct.close()
+        if self._session is not None:
+            await self._session.close()
 
     async def __aenter__(self) -> Wire:
         return self
@@ -105,61 +117,56 @@ class Wire:
         Raises:
             Fault: anything else.
         """
-        return await self._send("GET", url, None)
+        return await self._send("GET", url, b"")
 
-    async def _send(self, method: str, url: str, data: bytes | None) -> bytes:
+    async def _send(self, method: str, url: str, body: bytes) -> bytes:
+        if self._is_proxied and urlsplit(url).hostname not in OWN_ADDRESSES:
+            reply = await self._send_by_proxy(method, url, body)
+        else:
+            reply = await self._send_directly(method, url, body)
+        if reply.status != 200:
+            raise read_refusal(reply.status, reply.headers, reply.body)
+        return reply.body
+
+    async def _send_directly(self, method: str, url: str, body: bytes) -> Reply:
+        try:
+            return await self._direct.send(method, url, self._lines, body)
+        except TimeoutError:
+            raise Fault(f"no whole answer within {self._timeout_s:g} s", timed_out=True) from None
+        except Unreachable as error:
+            raise Fault(str(error), gone=True) from None
+        except TooLong as error:
+            raise Fault(str(error), status=200) from None
+        except Broken as error:
+            raise Fault(str(error)) from None
+
+    async def _send_by_proxy(self, method: str, url: str, body: bytes) -> Reply:
         import aiohttp
 
-        session = self._session(url)
-        target = self._urls[url]
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=CONNECT_S),
+                headers=self._headers,
+                trust_env=True,
+                auto_decompress=False,
+                skip_auto_headers=["Accept-Encoding"],
+            )
         try:
-            async with session.request(method, target, data=data, allow_redirects=data is None) as answer:
-                content = await _read(answer)
-                if answer.status != 200:
-                    raise read_refusal(answer.status, answer.headers, content)
-                return content
+            async with self._session.request(method, url, data=body or None, allow_redirects=False) as answer:
+                content = await answer.content.read(MAX_ANSWER_BYTES + 1)
+                while len(content) <= MAX_ANSWER_BYTES and (more := await answer.content.read(MAX_ANSWER_BYTES)):
+                    content += more
+                if len(content) > MAX_ANSWER_BYTES:
+                    raise Fault(f"an answer of more than {MAX_ANSWER_BYTES // 2**20} MiB", status=200)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Reply(answer.status, headers, content)
         except TimeoutError:
             raise Fault(f"no whole answer within {self._timeout_s:g} s", timed_out=True) from None
         except aiohttp.ClientConnectorError as error:
             raise Fault(str(error), gone=True) from None
         except (aiohttp.ClientError, OSError) as error:  # resets, torn answers, broken headers
             raise Fault(f"{type(error).__name__}: {error}") from None
-        except ValueError as error:  # a redirect to no URL, a header that is none
-            raise Fault(f"no HTTP answer: {error}") from None
-
-    def _session(self, url: str) -> aiohttp.ClientSession:
-        """The session for `url`: past the proxies of the environment for this machine's own addresses."""
-        import aiohttp
-        import yarl
-
-        if url not in self._urls:
-            self._urls[url] = yarl.URL(url)
-        proxied = self._proxied and urlsplit(url).hostname not in ("localhost", "127.0.0.1", "::1")
-        if proxied not in self._sessions:
-            self._sessions[proxied] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60.0, ttl_dns_cache=60),
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=CONNECT_S),
-                headers=self._headers,
-                trust_env=proxied,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                raise_for_status=False,
-            )
-        return self._sessions[proxied]
-
-
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """The whole body, unless it is absurdly long."""
-    length = answer.content_length
-    if length is not None and length <= MAX_ANSWER_BYTES and "Content-Encoding" not in answer.headers:
-        return await answer.read()
-    parts, total = [], 0
-    async for part in answer.content.iter_any():
-        parts.append(part)
-        total += len(part)
-        if total > MAX_ANSWER_BYTES:
-            answer.close()  # the rest is not waited for
-            raise Fault(f"an answer of more than {MAX_ANSWER_BYTES // 2**20} MiB", status=200)
-    return b"".join(parts)
 
 
 def read_refusal(status: int, headers: Any, content: bytes) -> Fault:
