@@ -72,9 +72,9 @@ class Budget:
         return ""
 
     def share(self, number: int) -> Budget:
-        """One of `number` equal parts, for shards."""
+        """One of `number` equal parts, for shards; together they never pass the whole."""
         return Budget(
-            max_calls=None if self.max_calls is None else max(1, self.max_calls // number),
+            max_calls=None if self.max_calls is None else self.max_calls // number,
             max_tokens=None if self.max_tokens is None else self.max_tokens // number,
             max_cost_usd=None if self.max_cost_usd is None else self.max_cost_usd / number,
         )

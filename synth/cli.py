@@ -17,6 +17,7 @@ from synth.curate_cli import decontaminate, dedup
 from synth.errors import SynthError
 
 if TYPE_CHECKING:
+    from synth.forecast import Goal
     from synth.generate import Order, Result
 
 
@@ -104,16 +105,84 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--rows", type=click.IntRange(min=1), help="Kept rows wanted.  [default: every seed once]")
 @click.option("--batch", is_flag=True, help="Ask through the batch endpoint: cheaper, up to a day late.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest on stdout.")
-def generate(rows: int | None, batch: bool, as_json: bool, **flags: Any) -> int:
+@click.option(
+    "--shard",
+    help="I/N: every N-th seed from I = 0 on, into OUT/shards/I-of-N for `synth merge`. --rows, --max-calls, "
+    "--max-tokens, --max-cost, --rpm, --tpm and --concurrency are of the whole run, and a shard has an N-th of each.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="ray: shards on a Ray cluster, then `merge`; OUT must lie on a disk that all nodes share.",
+)
+@click.option("--shards", type=click.IntRange(min=1), help="How many with --engine ray.  [default: a shard for 2 CPUs]")
+@click.option("--ray-address", help="Of a running cluster, HOST:PORT.  [default: one on this machine alone]")
+def generate(
+    rows: int | None,
+    batch: bool,
+    as_json: bool,
+    shard: str | None,
+    engine: str,
+    shards: int | None,
+    ray_address: str | None,
+    **flags: Any,
+) -> int:
     """Cook a dataset: ask, execute, verify, curate, export.
 
     The same command again goes on where it stopped; nothing is paid for twice.
     """
+    from synth.shards import Shard
+
+    if engine == "ray" and shard is not None:
+        raise click.UsageError("--shard: is for an array of jobs; with --engine ray say how many with --shards")
+    if engine == "local" and (shards is not None or ray_address is not None):
+        raise click.UsageError("--shards and --ray-address need --engine ray")
+    order = _order(rows=rows, batch=batch, shard=None if shard is None else Shard.parse(shard), **flags)
+    if engine == "ray":
+        from synth.forecast import Goal
+        from synth.ray_engine import generate_on_ray
+
+        # Without rows as a goal: what the shards keep is not curated yet.
+        result = _shown(Goal(budget=order.budget), lambda **shows: generate_on_ray(order, shards, ray_address, **shows))
+        return _conclude(result, rows, as_json)
+    result = _cook(order, write=True)
+    return _conclude_shard(result, as_json) if order.shard else _conclude(result, rows, as_json)
+
+
+@cli.command()
+@click.argument("shards", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder to write.")
+@click.option("--rows", type=click.IntRange(min=1), help="Kept rows wanted.  [default: all]")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest on stdout.")
+def merge(shards: tuple[Path, ...], out: Path, rows: int | None, as_json: bool) -> int:
+    """Make one run of the folders that `generate --shard` wrote: curated, exported, its ledger whole.
+
+    The dataset is, byte for byte, that of one process with the same answers. Where the shards have too few rows, this
+    says which to run again and how.
+    """
+    from rich.console import Console
+
+    from synth.merge import merge as run
+
+    console = Console(stderr=True)
+    result = run(
+        shards,
+        out,
+        rows=rows,
+        command=command_line(),
+        say=lambda line: console.print(line, style="bright_black", highlight=False, markup=False, soft_wrap=True),
+    )
+    return _conclude(result, rows, as_json)
+
+
+def _conclude(result: Result, rows: int | None, as_json: bool) -> int:
+    """Says what a run came to; the exit code."""
     from rich.console import Console
 
     from synth.show import print_funnel
 
-    result = _cook(_order(rows=rows, batch=batch, **flags), write=True)
     funnel = result.batch.funnel
     console = Console(stderr=True)
     print_funnel(console, funnel, result.facts, result.stats)
@@ -129,6 +198,26 @@ def generate(rows: int | None, batch: bool, as_json: bool, **flags: Any) -> int:
     if not funnel.kept:
         click.echo(f"synth: no row was kept; {result.folder.report} says why", err=True)
     return 0 if funnel.adds_up and funnel.kept else 1
+
+
+def _conclude_shard(result: Result, as_json: bool) -> int:
+    """Says what a shard came to; one without a row may well be a part of a good whole."""
+    from rich.console import Console
+
+    from synth.show import print_funnel
+
+    funnel = result.batch.funnel
+    console = Console(stderr=True)
+    print_funnel(console, funnel, result.facts, result.stats)
+    if result.batch.stopped_by:
+        said = f"stopped: {result.batch.stopped_by}, this shard's part; raise the whole and run the same command again"
+        console.print(said, highlight=False)
+    console.print(
+        f"shard in {result.folder.path}; when all are there, `synth merge` makes the data set", highlight=False
+    )
+    if as_json:
+        click.echo(result.folder.manifest.read_text(encoding="utf-8"))
+    return 0 if funnel.adds_up else 1
 
 
 @cli.command()
@@ -182,15 +271,23 @@ def _order(
 
 
 def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
-    """Runs the order under a live display on stderr."""
+    """The order's result."""
     import asyncio
+
+    from synth.forecast import Goal
+    from synth.generate import generate as run
+
+    goal = Goal(rows=order.part_rows, seeds=num_seeds, budget=order.part_budget)
+    return _shown(goal, lambda **shows: asyncio.run(run(order, write=write, num_seeds=num_seeds, **shows)))
+
+
+def _shown(goal: Goal, run: Callable[..., Result]) -> Result:
+    """What `run` returns, which is given `say` and `watch` of a live display on stderr."""
     import gc
     import os
 
     from rich.console import Console
 
-    from synth.forecast import Goal
-    from synth.generate import generate as run
     from synth.progress import Progress
 
     console = Console(stderr=True)
@@ -201,8 +298,8 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
     # Rows come to be compared a few at a time: threads for them cost more than they do.
     os.environ.setdefault("RAYON_NUM_THREADS", "1")
     gc.freeze()  # what was imported stays: there is no need to look through it again and again
-    with Progress(console, Goal(rows=order.rows, seeds=num_seeds, budget=order.budget)) as progress:
-        return asyncio.run(run(order, say=say, watch=progress.update, write=write, num_seeds=num_seeds))
+    with Progress(console, goal) as progress:
+        return run(say=say, watch=progress.update)
 
 
 @cli.command()

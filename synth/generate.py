@@ -23,7 +23,7 @@ from synth.curator import Curator
 from synth.endpoints import Spec, Vllm, open_teacher
 from synth.engine import Batch, cook
 from synth.errors import TeacherRefused
-from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
+from synth.export import ROW_GROUP, SHARD_ROW_GROUP, ExportWriter, SamplesWriter, StoredSamples, card_facts
 from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
 from synth.progress import Snapshot
@@ -33,6 +33,7 @@ from synth.runs import RunFolder, versions
 from synth.sample import Sample
 from synth.schema import Ask, Run
 from synth.seeds import open_seeds
+from synth.shards import Draw, Shard
 from synth.steps import AnyTeacher, Kitchen
 from synth.teacher import STALL_S, TIMEOUT_S, Limits, Price, Teacher
 from synth.verify import Runner
@@ -76,13 +77,30 @@ class Order:
     """Sandbox containers."""
     seed: int = 0
     command: str = ""
+    shard: Shard | None = None
+    """The part of the run to cook; `out`, `rows`, `budget`, `concurrency`, `rpm` and `tpm` are of the whole run."""
+
+    @property
+    def num_parts(self) -> int:
+        """How many processes share what is allowed."""
+        return self.shard.count if self.shard else 1
+
+    @property
+    def part_rows(self) -> int | None:
+        """Kept rows that this process aims at."""
+        return self.shard.rows(self.rows) if self.shard else self.rows
+
+    @property
+    def part_budget(self) -> Budget:
+        """What this process may take."""
+        return self.budget.share(self.num_parts)
 
     def limits(self, spec: Spec) -> Limits:
-        """How hard a teacher may be asked."""
+        """How hard a teacher may be asked by this process."""
         return Limits(
-            concurrency=self.concurrency or spec.concurrency,
-            rpm=self.rpm,
-            tpm=self.tpm,
+            concurrency=max(1, self.concurrency // self.num_parts) if self.concurrency else spec.concurrency,
+            rpm=self.rpm and self.rpm / self.num_parts,
+            tpm=self.tpm and self.tpm / self.num_parts,
             timeout_s=self.timeout_s,
             stall_s=self.stall_s,
         )
@@ -109,7 +127,7 @@ async def generate(
     write: bool = True,
     num_seeds: int | None = None,
 ) -> Result:
-    """The finished run. With `write=False` only the ledger is written; `num_seeds` bounds the seeds taken.
+    """The finished run, or shard of one. With `write=False` only the ledger is written; `num_seeds` bounds all seeds.
 
     Raises:
         SynthError, SandboxUnavailable: one line; the same command goes on from there.
@@ -122,15 +140,16 @@ async def generate(
     skipped: Counter[str] = Counter()
     seeds = open_seeds(source, seed=order.seed, skipped=skipped)
     # An empty source says so here, before anything is started.
-    seeds = itertools.islice(itertools.chain([next(seeds)], seeds), num_seeds)
-    folder = RunFolder(order.out or Path("runs") / recipe.name)
+    draw = Draw(itertools.chain([next(seeds)], seeds), order.shard or Shard(0, 1), num_seeds)
+    out = order.out or Path("runs") / recipe.name
+    folder = RunFolder(order.shard.folder(out) if order.shard else out)
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(Ledger(folder.path))
         runner = stack.enter_context(_sandbox(recipe, order.workers, ledger, say))
         kitchen = await _staff(stack, order, spec, recipe, ledger, runner, folder, say)
         stats = RowStats()
         stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch, note=write)))
-        output = _Output(folder, write=write)
+        output = _Output(folder, write=write, export=order.shard is None)
 
         def emit(sample: Sample) -> None:
             stats.add(sample)
@@ -139,10 +158,10 @@ async def generate(
         with output:
             batch = await cook(
                 kitchen,
-                seeds,
-                rows=order.rows,
-                at_once=ROWS_IN_BATCHES if order.batch else ROWS_PER_CALL * (order.concurrency or spec.concurrency),
-                admit=Curator().admit_many,
+                iter(draw),
+                rows=order.part_rows,
+                at_once=ROWS_IN_BATCHES if order.batch else ROWS_PER_CALL * order.limits(spec).concurrency,
+                admit=list if order.shard else Curator().admit_many,
                 emit=emit,
             )
         _tick(kitchen, stats, watch, note=write)
@@ -150,18 +169,25 @@ async def generate(
     if skipped:
         say(f"left out of {source}: {', '.join(f'{reason} {count}' for reason, count in skipped.most_common())}")
     if write:
-        output.describe(recipe, batch, facts)
-        folder.write_manifest(manifest(order, recipe, batch, facts) | {"skipped": dict(skipped)})
+        part = _part_facts(order.shard, draw, batch, kitchen) if order.shard else {}
+        if not part:
+            output.describe(recipe, batch, facts)
+        folder.write_manifest(manifest(order, recipe, batch, facts) | {"skipped": dict(skipped)} | part)
     return Result(folder=folder, batch=batch, facts=facts, samples=output.samples, stats=stats)
 
 
 class _Output:
-    """Where finished rows go: into the files of the run, or, for a preview, into a list."""
+    """Where finished rows go: into the files of the run (without `export` only all rows), or, for a preview, a list."""
 
-    def __init__(self, folder: RunFolder, *, write: bool) -> None:
+    def __init__(self, folder: RunFolder, *, write: bool, export: bool) -> None:
         self._folder = folder
         self._shown: list[Sample] = []
-        self._writers = (SamplesWriter(folder.samples), ExportWriter(folder.export)) if write else None
+        self._writers: list[SamplesWriter | ExportWriter] = []
+        if write:
+            self._writers.append(SamplesWriter(folder.samples, ROW_GROUP if export else SHARD_ROW_GROUP))
+        self._export = ExportWriter(folder.export) if write and export else None
+        if self._export:
+            self._writers.append(self._export)
         self._held = ExitStack()
 
     @property
@@ -170,7 +196,7 @@ class _Output:
         return StoredSamples(self._folder.samples) if self._writers else self._shown
 
     def __enter__(self) -> None:
-        for writer in self._writers or ():
+        for writer in self._writers:
             self._held.enter_context(writer)
 
     def __exit__(self, *failure: Any) -> None:
@@ -178,7 +204,7 @@ class _Output:
 
     def emit(self, sample: Sample) -> None:
         """Takes one row."""
-        if self._writers is None:
+        if not self._writers:
             self._shown.append(sample)
             return
         for writer in self._writers:
@@ -186,9 +212,9 @@ class _Output:
 
     def describe(self, recipe: Recipe, batch: Batch, facts: RunFacts) -> None:
         """Writes the pages over the rows."""
-        assert self._writers is not None, "a preview has no pages"
+        assert self._export is not None, "a preview has no pages, nor has a shard"
         card = card_facts(recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel)
-        self._writers[1].write_card(card)
+        self._export.write_card(card)
         write_report(self._folder.report, self.samples, batch.funnel, facts)
 
 
@@ -240,7 +266,7 @@ async def _staff(
         runner=runner,
         locale=order.locale,
         seed=order.seed,
-        budget=order.budget,
+        budget=order.part_budget,
     )
 
 
@@ -327,6 +353,17 @@ def _facts(order: Order, folder: RunFolder, seeds: str, kitchen: Kitchen) -> Run
         cost_usd=spent.cost_usd,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _part_facts(shard: Shard, draw: Draw, batch: Batch, kitchen: Kitchen) -> dict[str, Any]:
+    """What `synth merge` must know of a shard beside its rows."""
+    return {
+        "shard": str(shard),
+        "complete": draw.ended and batch.seeds - batch.unfinished == draw.taken,
+        "seeds_digests": draw.digests,
+        "about": kitchen.recipe.file.about,
+        "judge": kitchen.judge.name if kitchen.judge else "",
+    }
 
 
 def manifest(order: Order, recipe: Recipe, batch: Batch, facts: RunFacts) -> dict[str, Any]:
