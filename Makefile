@@ -50,7 +50,7 @@ $(VENV)/.ready-demo: pyproject.toml constraints.txt | $(VENV)
 
 $(VENV)/.ready-all: pyproject.toml constraints.txt $(VENV)/.ready-demo
 	@echo "installing torch, TRL and the development tools into $(VENV)"
-	@$(PIP) --editable '.[local,train,dev]'
+	@$(PIP) --editable '.[local,ray,train,dev]'
 	@touch $@
 
 $(VENV):

@@ -103,7 +103,7 @@ async def cook(
                 backlog.rows.clear()
             if not is_last and not backlog.is_due(batch, rows):
                 continue
-            for sample in _admitted(backlog.take(), admit):
+            for sample in admitted(backlog.take(), admit):
                 batch.count(sample)
                 emit(sample)
                 if rows is not None and batch.num_kept >= rows:
@@ -224,7 +224,7 @@ class _Line:
             self._changed.set()
 
 
-def _admitted(samples: list[Sample], admit: Callable[[Sequence[Sample]], list[Sample]]) -> Iterator[Sample]:
+def admitted(samples: list[Sample], admit: Callable[[Sequence[Sample]], list[Sample]]) -> Iterator[Sample]:
     """The samples in order, those not dropped yet as `admit` has them."""
     admitted = iter(admit([sample for sample in samples if sample.dropped is None]))
     return (next(admitted) if sample.dropped is None else sample for sample in samples)

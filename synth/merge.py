@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.curator import Curator
-from synth.engine import Batch
+from synth.engine import Batch, admitted
 from synth.errors import RunFolderError, SynthError
 from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts, count_stored
 from synth.figures import RowStats, RunFacts
@@ -231,8 +231,7 @@ def _curated(samples: Iterable[Sample]) -> Iterator[Sample]:
     """The rows in order, contaminated ones and duplicates dropped."""
     curator, rows = Curator(), iter(samples)
     while chunk := list(itertools.islice(rows, SLICE)):
-        admitted = iter(curator.admit_many([sample for sample in chunk if sample.dropped is None]))
-        yield from (next(admitted) if sample.dropped is None else sample for sample in chunk)
+        yield from admitted(chunk, curator.admit_many)
 
 
 def _advice(parts: Sequence[Part], rows: int | None, batch: Batch) -> str:
