@@ -214,7 +214,7 @@ class FaultServer:
     accounts: dict[str, Account] = field(default_factory=dict)
     """By key; a key that is not here is always good."""
     latency_s: float = 0.0
-    """The longest; each body has its own below it."""
+    """The longest of a good answer; each body has its own below it. A refusal comes at once."""
     astray_after: int = 0
     """Requests before one may be answered by another model: a client knows a stranger by the answers before."""
     listings: list[Reply] = field(default_factory=list)
@@ -346,7 +346,7 @@ async def _answer(
     """What was sent to a request for a completion."""
     with server.working():
         reply = server.reply_to(body, key)
-        if server.latency_s:
+        if reply.good and server.latency_s:
             await asyncio.sleep(server.latency_s * _draw(identity(body))[0])
         if reader.at_eof():  # the client is gone
             return Reply(ending="close")
