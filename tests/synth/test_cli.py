@@ -242,7 +242,18 @@ def test_a_cap_on_the_cost_needs_a_price(place: Path, endpoint: Scripted) -> Non
 
 def test_a_price_table_of_ones_own_prices_the_calls(place: Path, endpoint: Scripted) -> None:
     (place / "p.yaml").write_text("hosts: {127.0.0.1: {scripted: {prompt: 1000000, completion: 0}}}")
-    flags = ("--base-url", endpoint.base_url, "--concurrency", "1", "--prices", "p.yaml", "--max-cost", "40")
+    flags = (
+        "--base-url",
+        endpoint.base_url,
+        "--concurrency",
+        "1",
+        "--prices",
+        "p.yaml",
+        "--max-calls",
+        "1",
+        "--max-cost",
+        "999",
+    )
     done = synth("generate", "--recipe", "mine", *flags, cwd=place)
     assert done.returncode == 0, done.stderr
     assert "$7.00 in all" in done.stderr

@@ -373,7 +373,7 @@ def test_torn_write_ahead_log_costs_what_was_torn_and_nothing_else(
     log.write_bytes(spoil(log.read_bytes()))
     with serve_faults(FaultServer(wordy)) as server:
         run.cook(server.base_url)
-    assert 8 <= len(server.arrived) <= 8 + commits_torn * CONCURRENCY
+    assert 8 <= len(server.arrived) <= 8 + commits_torn * ROWS_AT_ONCE
     assert run.dataset() == whole.dataset()
 
 
