@@ -33,7 +33,7 @@ from synth.ledger import Ledger
 from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
-from synth.steps import Kitchen, Row
+from synth.steps import Kitchen, Row, together
 from synth.teacher import Limits, Teacher
 
 SLOW = {"hang": 0.2, "trickle": 0.2, "429_seconds": 0.2, "429_date": 0.2}
@@ -96,7 +96,7 @@ def ask(home: Path, server: FaultServer, *, timeout_s: float = 60.0, at_once: in
             async with made as teacher:
                 kitchen = Kitchen(recipe=Recipe(home / "plain"), ledger=ledger, teacher=teacher)
                 seeds = [Seed(id=str(number), text=f"subject {number}") for number in range(4)]
-                return await asyncio.gather(*(Row(seed, kitchen).cook() for seed in seeds))
+                return await together([Row(seed, kitchen).cook() for seed in seeds])
 
     return asyncio.run(rows())
 
