@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -65,11 +66,13 @@ class Connections:
         self._timeout_s = timeout_s
         self._connect_s = connect_s
         self._max_bytes = max_bytes
+        self._is_closed = False
         self._origins: dict[str, Origin] = {}
         self._heads: dict[tuple[str, str], tuple[Origin, bytes]] = {}
 
     def close(self) -> None:
         """Closes those that are free; those in use end with their calls."""
+        self._is_closed = True
         for origin in self._origins.values():
             for connection in origin.idle:
                 connection.close()
@@ -112,6 +115,12 @@ class Connections:
             connection.close()
         return None
 
+    def _keep(self, freed: _Connection, origin: Origin) -> None:
+        if self._is_closed:
+            freed.close()
+        else:
+            origin.idle.append(freed)
+
     async def _connect(self, origin: Origin) -> _Connection:
         """A new connection to the first address that takes one.
 
@@ -125,7 +134,7 @@ class Connections:
                 for address in await self._resolve(origin):
                     try:
                         _, connection = await loop.create_connection(
-                            lambda: _Connection(self._max_bytes, origin.idle.append),
+                            lambda: _Connection(self._max_bytes, lambda freed: self._keep(freed, origin)),
                             address,
                             origin.port,
                             ssl=origin.tls,
@@ -168,8 +177,7 @@ class _Connection(asyncio.Protocol):
         self._ends_with_connection = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # event loops have transports of their own
         self.is_open = True
 
     async def ask(self, request: bytes, timeout_s: float) -> Reply:
