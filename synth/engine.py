@@ -107,6 +107,7 @@ async def cook(
                 batch.count(sample)
                 emit(sample)
                 if rows is not None and batch.num_kept >= rows:
+                    await kitchen.drain(priced=True)  # a run for more rows will have use for them
                     return batch
             if limit := backlog.take_limit():
                 batch.stop(str(limit))

@@ -73,12 +73,14 @@ class Kitchen:
             if teacher is not None:
                 teacher.check_stall()
 
-    async def drain(self) -> None:
+    async def drain(self, *, priced: bool = False) -> None:
         """Waits for the calls that have left, and lets none leave any more: what is billed goes into the ledger.
 
-        Batches are not waited for: the next process finds them at the provider.
+        With `priced`, only for those that are known to cost something. Batches are not waited for: the next process
+        finds them at the provider.
         """
-        await asyncio.gather(*(who.drain() for who in (self.teacher, self.judge) if isinstance(who, Teacher)))
+        teachers = [who for who in (self.teacher, self.judge) if isinstance(who, Teacher)]
+        await asyncio.gather(*(who.drain() for who in teachers if not priced or (who.price and who.price.of(1, 1))))
 
     async def answer(self, request: Request, teacher: AnyTeacher) -> Completion:
         """The completion for `request`, from the ledger if it was ever paid for.

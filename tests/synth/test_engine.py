@@ -19,7 +19,7 @@ from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
 from synth.steps import Kitchen
-from synth.teacher import Limits, Teacher
+from synth.teacher import Limits, Price, Teacher
 
 RECIPE = """
 about: t
@@ -46,6 +46,7 @@ def run(
     num_seeds: int = 20,
     rows: int | None = None,
     at_once: int = 4,
+    price: Price | None = None,
     admit: Callable[[Sample], Sample] = lambda sample: sample,
     **settings: Any,
 ) -> tuple[Outcome, Scripted]:
@@ -59,7 +60,9 @@ def run(
     async def main() -> Outcome:
         with serve(script), Ledger(folder / "run") as ledger:
             limits = Limits(concurrency=at_once)
-            made = Teacher(name="t", model="scripted", base_url=script.base_url, api_key="k", limits=limits)
+            made = Teacher(
+                name="t", model="scripted", base_url=script.base_url, api_key="k", limits=limits, price=price
+            )
             async with made as teacher:
                 kitchen = Kitchen(recipe=Recipe(recipe), ledger=ledger, teacher=teacher, **settings)
                 samples: list[Sample] = []
@@ -148,3 +151,16 @@ def test_run_pays_for_few_rows_beyond_the_wanted_ones(tmp_path: Path) -> None:
     )
     assert outcome.batch.funnel.seeds == 39
     assert len(script.received) <= 39 + 16
+
+
+@pytest.mark.parametrize("price", [Price(prompt=1.0, completion=1.0), None])
+def test_calls_in_flight_at_the_last_row_are_kept_where_they_are_paid_for(tmp_path: Path, price: Price | None) -> None:
+    def late_and_unneeded(body: dict[str, Any]) -> str:
+        time.sleep(1.0 if number(body) >= 9 else 0.05)
+        return "no" if number(body) < 6 else f"answer {number(body)}"
+
+    outcome, script = run(tmp_path, late_and_unneeded, rows=3, num_seeds=100, at_once=6, price=price)
+    assert outcome.batch.seeds == 9
+    assert len(script.received) > 9
+    with Ledger(tmp_path / "run", read_only=True) as ledger:
+        assert ledger.spent().calls == (len(script.received) if price else 9)
