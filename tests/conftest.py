@@ -17,7 +17,8 @@ from sandbox.verdict import SandboxError
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What one of several processes runs (`pytest -n 2`): all that needs the engine, or a module at a time.
 
-    Two processes on one engine would count and remove each other's containers.
+    Two processes on one engine would count and remove each other's containers. (pytest 9.2 keeps the ids of tests where
+    pytest-xdist 3.8 cannot put the group, and says nothing; hence the pin.)
     """
     for item in items:
         group = "engine" if item.get_closest_marker("engine") else item.nodeid.partition("::")[0]

@@ -35,10 +35,11 @@ def test_it_has_no_step_that_asks() -> None:
 @pytest.mark.engine
 @pytest.mark.usefixtures("pool")
 def test_rows_carry_the_seeds_own_code_and_the_lower_grade(tmp_path: Path) -> None:
-    batch = cook(tmp_path / "run", rows=4).batch
+    rows = list(cook(tmp_path / "run", rows=4).samples)
     seeds = {seed.id: seed for seed in open_seeds("starter")}
-    assert len(batch.kept) == 4
-    for row in batch.kept:
+    kept = [row for row in rows if row.dropped is None]
+    assert len(kept) == 4
+    for row in kept:
         assert row.evidence == "seed_code"
         assert not row.round_trip
         assert row.code == seeds[row.seed_id].code
@@ -52,7 +53,7 @@ def test_rows_carry_the_seeds_own_code_and_the_lower_grade(tmp_path: Path) -> No
 @pytest.mark.usefixtures("pool")
 def test_no_teacher_is_started_or_needed(tmp_path: Path) -> None:
     # nothing listens there: a teacher that was hired would end the run
-    assert len(cook(tmp_path / "run", rows=1, base_url="http://127.0.0.1:9/v1").batch.kept) == 1
+    assert cook(tmp_path / "run", rows=1, base_urls=("http://127.0.0.1:9/v1",)).batch.num_kept == 1
 
 
 @pytest.mark.engine
@@ -66,5 +67,5 @@ def test_a_function_whose_docstring_is_wrong_about_it_is_turned_away(tmp_path: P
     (dist / "RECORD").write_text("halving.py,,\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(tmp_path / "site")
-        batch = cook(tmp_path / "run", seeds="doctest:halving").batch
-    assert [sample.dropped for sample in batch.samples] == ["seed.broken"]
+        result = cook(tmp_path / "run", seeds="doctest:halving")
+    assert [sample.dropped for sample in result.samples] == ["seed.broken"]
