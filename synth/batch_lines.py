@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from synth.batch_wire import CHAT
-from synth.ledger import Completion, Request
-from synth.teacher import REFUSALS, Price, parse_answer, refusal
+from synth.calls import REFUSALS, Completion, Price, Request, parse_answer, refusal
 from synth.wire import Fault, read_refusal
 
 

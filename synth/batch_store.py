@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import IO
 
 from synth.batch_lines import write_line
+from synth.calls import Request
 from synth.errors import RunFolderError
 from synth.files import atomic_file, writable
-from synth.ledger import Ledger, Request
+from synth.ledger import Ledger
 
 FOLDER = "batches"
 

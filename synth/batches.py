@@ -22,9 +22,10 @@ from typing import Any
 from synth.batch_lines import read_answer, read_line
 from synth.batch_store import Parcel, Store
 from synth.batch_wire import MAX_ATTEMPTS, BatchState, BatchWire, growing_pause_s
+from synth.calls import Completion, Price, Request
 from synth.errors import CallFailed, SynthError, TeacherRefused, TeacherUnreachable
-from synth.ledger import Completion, Ledger, Request
-from synth.teacher import Price, Teacher
+from synth.ledger import Ledger
+from synth.teacher import Teacher
 from synth.wire import Fault, as_openai_error
 
 MAX_TRIES = 4

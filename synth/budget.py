@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from synth.ledger import Request, Spent
-from synth.teacher import Price
+from synth.calls import Price, Request
+from synth.ledger import Spent
 
 BYTES_PER_TOKEN = 2
 """Of a prompt, at least: English and code have about four, Chinese three."""

@@ -248,9 +248,10 @@ def _order(
     **flags: Any,
 ) -> Order:
     from synth.budget import Budget
+    from synth.calls import Price
     from synth.endpoints import Vllm
     from synth.generate import Order
-    from synth.teacher import STALL_S, TIMEOUT_S, Price
+    from synth.teacher import STALL_S, TIMEOUT_S
 
     if out is not None and str(out).encode("utf-8", "replace").decode() != str(out):
         raise click.UsageError(f"--out: must be a UTF-8 path, got {str(out)!a}; choose another")

@@ -1,4 +1,4 @@
-"""Direct connections to HTTP/1.1 servers, kept alive: a POST for a third of the processor time of a full client.
+"""Direct connections to HTTP/1.1 servers, kept alive: no more than a POST and its whole answer.
 
 What a byte means is left to `httptools` (llhttp, Node's parser); here is which connection a call goes over, how long it
 may take, and that no half-used connection is used again. A server may close a connection that idles, so one that has
@@ -147,7 +147,7 @@ class Connections:
                     return connection
         except TimeoutError:
             fault = f"no connection within {self._connect_s:g} s"
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name that does not resolve, or is none
             fault = str(error)
         raise Unreachable(f"{origin.host}:{origin.port}: {fault}")
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from synth.batches import BatchTeacher
+from synth.calls import Price
 from synth.errors import TeacherRefused
 from synth.ledger import Ledger
 from synth.prices import find_price
-from synth.teacher import Limits, Price, Teacher
+from synth.teacher import Limits, Teacher
 
 FREE = Price(prompt=0.0, completion=0.0)
 LOCAL_CONCURRENCY = 8

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from synth.batch_store import check_none_open
 from synth.budget import NO_BUDGET, Budget
+from synth.calls import Price
 from synth.curator import Curator
 from synth.endpoints import Spec, Vllm, open_teacher
 from synth.engine import Batch, cook
@@ -29,13 +29,13 @@ from synth.ledger import Ledger
 from synth.progress import Snapshot
 from synth.recipe import LOCALES, Recipe, flat, open_recipe
 from synth.report import write_report
-from synth.runs import RunFolder, versions
+from synth.runs import RunFolder, collect_facts, outcome
 from synth.sample import Sample
 from synth.schema import Ask, Run
 from synth.seeds import open_seeds
 from synth.shards import Draw, Shard
 from synth.steps import AnyTeacher, Kitchen
-from synth.teacher import STALL_S, TIMEOUT_S, Limits, Price, Teacher
+from synth.teacher import STALL_S, TIMEOUT_S, Limits, Teacher
 from synth.verify import Runner
 
 ROWS_PER_CALL = 2
@@ -338,20 +338,13 @@ def _sandbox(recipe: Recipe, workers: int, ledger: Ledger, say: Callable[[str], 
 
 
 def _facts(order: Order, folder: RunFolder, seeds: str, kitchen: Kitchen) -> RunFacts:
-    spent = kitchen.ledger.spent()
-    return RunFacts(
-        name=folder.path.name,
+    return collect_facts(
+        folder,
+        kitchen.ledger.spent(),
         recipe=kitchen.recipe.name,
         teacher=kitchen.teacher.name if kitchen.teacher else "",
         command=order.command,
         seeds_source=seeds,
-        versions=versions(),
-        seconds=spent.seconds,
-        calls=spent.calls,
-        prompt_tokens=spent.prompt_tokens,
-        completion_tokens=spent.completion_tokens,
-        cost_usd=spent.cost_usd,
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
@@ -368,9 +361,7 @@ def _part_facts(shard: Shard, draw: Draw, batch: Batch, kitchen: Kitchen) -> dic
 
 def manifest(order: Order, recipe: Recipe, batch: Batch, facts: RunFacts) -> dict[str, Any]:
     """What made the run and what came of it, as plain data."""
-    return {
-        "name": facts.name,
-        "command": facts.command,
+    made = {
         "recipe": facts.recipe,
         "recipe_folder": str(recipe.folder),
         "files": recipe.fingerprints,
@@ -378,14 +369,5 @@ def manifest(order: Order, recipe: Recipe, batch: Batch, facts: RunFacts) -> dic
         "teacher": facts.teacher,
         "locale": order.locale,
         "seed": order.seed,
-        "rows": order.rows,
-        "stopped_by": batch.stopped_by,
-        "funnel": batch.funnel.to_json(),
-        "seconds": round(facts.seconds, 1),
-        "calls": facts.calls,
-        "prompt_tokens": facts.prompt_tokens,
-        "completion_tokens": facts.completion_tokens,
-        "cost_usd": facts.cost_usd,
-        "versions": dict(facts.versions),
-        "finished": facts.finished,
     }
+    return made | outcome(facts, batch.funnel, rows=order.rows, stopped_by=batch.stopped_by)

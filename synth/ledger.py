@@ -4,31 +4,27 @@ These two kinds of facts are expensive and not repeatable; all the rest is recom
 before anything is built on it, so a process killed at any moment loses only the calls still in flight. Facts that come
 together share a commit. Write-ahead logging lets `synth status` read while a run writes; a thread works the log into
 the file, so that the disk never holds up a call.
-Not covered: what an open batch is (`batches.py`), more ledgers than one (`merge.py`).
+Not covered: the file itself and what may be wrong with it (`ledger_file.py`), what an open batch is (`batches.py`),
+more ledgers than one (`merge.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
-import functools
-import hashlib
 import json
 import os
-import shutil
 import sqlite3
-import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox.verdict import Verdict
+from synth.calls import Completion, Request
 from synth.errors import RunFolderError
+from synth.ledger_file import Checkpoints, check_not_emptied, check_whole, damaged, explain, lock_folder, readable
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS completions (
@@ -43,63 +39,11 @@ CREATE TABLE IF NOT EXISTS batches (name TEXT PRIMARY KEY, facts TEXT NOT NULL, 
 """
 """Rows lie in the order of their arrival; ordered by key, each would dirty a page of its own in a large file."""
 COLUMNS = "text, finish_reason, prompt_tokens, completion_tokens, cost_usd, seconds"
-CHECKPOINT_PAGES = 1000
-"""Pages of 4 KiB in the write-ahead log before the thread works them into the file."""
 COMMIT_EVERY_S = 0.005
-"""A commit takes as long as three rows in one: at a thousand calls a second, each its own would be too many."""
+"""A commit of its own for each call would be too many at a thousand calls a second."""
 SEEN_EVERY_S = 1.0
 CACHE_KIB = 32 * 1024
 """For the pages that keys are looked up in."""
-CHECKED_BYTES = 256 * 2**20
-LOG_STEP_BYTES = 64 * 2**10
-"""With less than this free, SQLite cannot enlarge the log's index and calls that an I/O error."""
-DISK_FULL = "the disk is full; free some space, then run the same command again"
-
-
-to_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
-"""Canonical JSON."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """One call to a teacher, as far as it can change the answer."""
-
-    teacher: str
-    messages: tuple[dict[str, str], ...]
-    sampling: dict[str, Any]
-    """`temperature`, `top_p`, `max_tokens`, `stop`, `response_format`; only what is set."""
-    index: int = 0
-    """Which of several samples of the same prompt this is."""
-
-    @functools.cached_property
-    def key(self) -> str:
-        """SHA-256 hex over the whole request."""
-        return hashlib.sha256(self.json.encode()).hexdigest()
-
-    @functools.cached_property
-    def json(self) -> str:
-        """Canonical JSON."""
-        fields = {
-            "index": self.index,
-            "messages": self.messages,
-            "sampling": self.sampling,
-            "teacher": self.teacher,
-        }
-        return to_json(fields)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
-    """What a teacher answered."""
-
-    text: str
-    finish_reason: str
-    """`stop` or `length` as the endpoint said; `refused` when it declined this one request."""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost_usd: float | None = None
-    seconds: float = 0.0
-    """Latency of the call; never part of a dataset."""
 
 
 def checksum(c: Completion) -> int:
@@ -118,45 +62,6 @@ class Spent:
     """`None` where no call had a price."""
     verdicts: int = 0
     seconds: float = 0.0
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turns what SQLite and the disk say about `path` into one line that helps.
-
-    Raises:
-        RunFolderError: the disk is full, or the file is no ledger.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise RunFolderError(_explain(path, error)) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunFolderError(f"{path}: {DISK_FULL}") from None
-        raise RunFolderError(
-            f"{path}: {error.strerror}; check the disk and the permissions, or choose another --out"
-        ) from None
-
-
-def _explain(path: Path, error: sqlite3.Error) -> str:
-    said = str(error)
-    if "full" in said or ("I/O" in said and shutil.disk_usage(path.parent).free < LOG_STEP_BYTES):
-        return f"{path}: {DISK_FULL}"
-    if "I/O" in said:
-        return f"{path}: the disk failed ({said}); check it, then run the same command again"
-    if "readonly" in said or "unable to open" in said:
-        return f"{path}: cannot be written ({said}); check the permissions of the folder, or choose another --out"
-    if "malformed" in said or "decode" in said:
-        return _damaged(path, said)
-    return f"{path}: cannot be used as a ledger ({said}); move it away or choose another --out"
-
-
-def _damaged(path: Path, said: str) -> str:
-    return (
-        f"{path}: is damaged ({said}); put a copy of it in its place, or save what can be read with "
-        f"`sqlite3 {path.name} .recover | sqlite3 saved.sqlite`"
-    )
 
 
 class Ledger:
@@ -182,16 +87,16 @@ class Ledger:
                 self._held = held.pop_all()
                 return
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(folder)
+            self._lock = lock_folder(folder)
             held.callback(os.close, self._lock)
-            _check_not_emptied(folder, self.path)
+            check_not_emptied(folder, self.path)
             self._db = held.enter_context(closing(sqlite3.connect(self.path, isolation_level=None)))
             self._db.execute("PRAGMA journal_mode=WAL")
             # A killed process loses nothing under NORMAL; only a power cut can lose the last commits.
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("PRAGMA wal_autocheckpoint=0")
             self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-            _check(self._db, self.path)
+            check_whole(self._db, self.path)
             self._db.executescript(SCHEMA)
             if not _has_checksums(self._db):
                 self._db.execute("ALTER TABLE completions ADD COLUMN checksum INTEGER")
@@ -205,7 +110,7 @@ class Ledger:
             self._commits: list[asyncio.Future[None]] = []
             self._committed_at = 0.0
             self.paid = self.spent()
-            self._checkpoints = held.enter_context(_Checkpoints(self.path))
+            self._checkpoints = held.enter_context(Checkpoints(self.path))
             self._held = held.pop_all()  # what fails before this gives the file and the folder back
 
     def completion(self, key: str) -> Completion | None:
@@ -213,12 +118,12 @@ class Ledger:
         try:
             row = self._db.execute(self._look_up, (key,)).fetchone()
         except sqlite3.Error as error:
-            raise RunFolderError(_explain(self.path, error)) from None
+            raise RunFolderError(explain(self.path, error)) from None
         if row is None:
             return None
         completion = Completion(**dict(zip(COLUMNS.split(", "), row[:-1], strict=True)))
         if row[-1] not in (None, checksum(completion)):
-            raise RunFolderError(_damaged(self.path, f"the answer under {key[:12]} is not what was written"))
+            raise RunFolderError(damaged(self.path, f"the answer under {key[:12]} is not what was written"))
         return completion
 
     def request(self, key: str) -> Request | None:
@@ -395,40 +300,6 @@ class Ledger:
         self._db.execute("UPDATE sessions SET last_seen = ? WHERE id = ?", (now, self._session))
 
 
-class _Checkpoints:
-    """A thread that works the write-ahead log into the file: its fsync may take long, and calls go on meanwhile."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._chars = 0
-        self._due = threading.Event()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="ledger checkpoints", daemon=True)
-
-    def __enter__(self) -> _Checkpoints:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing = True
-        self._due.set()
-        self._thread.join()
-
-    def wrote(self, chars: int) -> None:
-        """Says how much went into the log."""
-        self._chars += chars
-        if self._chars > CHECKPOINT_PAGES * 4096:
-            self._chars = 0
-            self._due.set()
-
-    def _run(self) -> None:
-        with closing(sqlite3.connect(self._path)) as db:
-            while self._due.wait() and not self._closing:
-                self._due.clear()
-                with suppress(sqlite3.Error):  # a full disk: the writer will hear of it itself
-                    db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-
 def _has_checksums(db: sqlite3.Connection) -> bool:
     """Whether the ledger was made, or written to, since there are any."""
     return any(name == "checksum" for _, name, *_ in db.execute("PRAGMA table_info(completions)"))
@@ -436,47 +307,3 @@ def _has_checksums(db: sqlite3.Connection) -> bool:
 
 def _look_up(db: sqlite3.Connection) -> str:
     return f"SELECT {COLUMNS}, {'checksum' if _has_checksums(db) else 'NULL'} FROM completions WHERE key = ?"
-
-
-def _check_not_emptied(folder: Path, path: Path) -> None:
-    """Makes sure that an empty file is a new one: SQLite would take it for that, and remove the log beside it.
-
-    Raises:
-        RunFolderError: there was a run here.
-    """
-    if not path.exists() or path.stat().st_size > 0:
-        return
-    log = folder / f"{path.name}-wal"
-    if (folder / "manifest.json").exists() or (log.exists() and log.stat().st_size > 0):
-        raise RunFolderError(
-            f"{path}: is empty, and calls of this run were paid for; put a copy of it in its place, or remove it to "
-            "pay for them again"
-        )
-
-
-def _check(db: sqlite3.Connection, path: Path) -> None:
-    """Looks for damage in a file that is read in a second; in a larger one, damage shows where it is met.
-
-    Raises:
-        sqlite3.DatabaseError: there is some.
-    """
-    if path.stat().st_size <= CHECKED_BYTES:
-        (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if said != "ok":
-            raise sqlite3.DatabaseError(f"malformed: {' '.join(said.split())}")
-
-
-def _lock(folder: Path) -> int:
-    """The descriptor that holds `folder` for this process; the kernel frees it however the process ends."""
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise RunFolderError(
-            f"{folder}: another process (pid {owner}) is working here; wait for it, or give this run another --out"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor

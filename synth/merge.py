@@ -15,7 +15,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,10 @@ from synth.errors import RunFolderError, SynthError
 from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts, count_stored
 from synth.figures import RowStats, RunFacts
 from synth.generate import Result
-from synth.ledger import Ledger, readable
+from synth.ledger import Ledger
+from synth.ledger_file import readable
 from synth.report import write_report
-from synth.runs import RunFolder, versions
+from synth.runs import RunFolder, collect_facts, outcome
 from synth.sample import Sample
 from synth.shards import Shard
 
@@ -309,21 +309,8 @@ def _spans(db: sqlite3.Connection, table: str) -> range:
 
 
 def _facts(part: Part, folder: RunFolder, ledger: Ledger, command: str) -> RunFacts:
-    spent = ledger.spent()
-    return RunFacts(
-        name=folder.path.name,
-        recipe=part.facts["recipe"],
-        teacher=part.facts["teacher"],
-        command=command,
-        seeds_source=part.facts["seeds_source"],
-        versions=versions(),
-        seconds=spent.seconds,
-        calls=spent.calls,
-        prompt_tokens=spent.prompt_tokens,
-        completion_tokens=spent.completion_tokens,
-        cost_usd=spent.cost_usd,
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    named = {name: part.facts[name] for name in ("recipe", "teacher", "seeds_source")}
+    return collect_facts(folder, ledger.spent(), command=command, **named)
 
 
 def _manifest(parts: Sequence[Part], rows: int | None, batch: Batch, facts: RunFacts) -> dict[str, Any]:
@@ -331,18 +318,5 @@ def _manifest(parts: Sequence[Part], rows: int | None, batch: Batch, facts: RunF
     common = {
         name: value for name, value in parts[0].facts.items() if name not in ("shard", "complete", "seeds_digests")
     }
-    return common | {
-        "name": facts.name,
-        "command": facts.command,
-        "rows": rows,
-        "stopped_by": batch.stopped_by,
-        "funnel": batch.funnel.to_json(),
-        "seconds": round(facts.seconds, 1),
-        "calls": facts.calls,
-        "prompt_tokens": facts.prompt_tokens,
-        "completion_tokens": facts.completion_tokens,
-        "cost_usd": facts.cost_usd,
-        "versions": dict(facts.versions),
-        "finished": facts.finished,
-        "shards": len(parts),
-    }
+    whole = outcome(facts, batch.funnel, rows=rows, stopped_by=batch.stopped_by)
+    return common | whole | {"shards": len(parts)}

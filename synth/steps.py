@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from synth import parse
 from synth.batches import BatchTeacher
 from synth.budget import NO_BUDGET, NOTHING, Budget, Claim, claim_of
+from synth.calls import Completion, Request
 from synth.errors import CallFailed, SynthError
-from synth.ledger import Completion, Ledger, Request
+from synth.ledger import Ledger
 from synth.recipe import Recipe, localized
 from synth.sample import Check, Provenance, Sample
 from synth.schema import AnyStep, Ask, Draw, Emit, Keep, Repeat, Run, Write

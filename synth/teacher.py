@@ -13,16 +13,15 @@ import asyncio
 import contextlib
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from synth.calls import Completion, Price, Request, parse_answer, refusal
 from synth.congestion import CUT, LatencySignal, read_queue
 from synth.errors import CallFailed, SynthError, TeacherRefused, TeacherUnreachable
-from synth.ledger import Completion, Request
 from synth.limiter import MAX_PAUSE_S, Lane, Limiter
 from synth.schema import near
 from synth.wire import Fault, Wire, as_openai_error, read_json
@@ -35,11 +34,6 @@ MAX_ATTEMPTS = 12
 """Tries of one call; their pauses are three minutes together, in which a server can be started anew."""
 STRANGER_ATTEMPTS = 3
 """Tries at an endpoint that never gave an answer that can be read: it may speak something else."""
-REFUSALS = ("context_length_exceeded", "content_filter")
-TOO_LONG = re.compile(
-    r"context (length|size|window)|maximum context|exceeds? the (available )?context|request too large", re.I
-)
-"""How servers without error codes say that this one prompt is too long; any other 400 is about all of them."""
 TIMEOUT_S = 600.0
 """A slow machine may well think for minutes; a dead endpoint refuses the connection at once."""
 STALL_S = 900.0
@@ -48,37 +42,6 @@ BYTES_PER_TOKEN = 4
 LISTEN_EVERY_S = 2.0
 GRACE_S = 60.0
 """For the calls in flight when a run must stop: they are billed, so their answers are worth a wait."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """US dollars per million tokens."""
-
-    prompt: float
-    completion: float
-    cached_prompt: float | None = None
-    """For the prompt tokens that the provider had in its cache; `None` where they cost as any."""
-
-    def of(self, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float:
-        """The cost of one call, USD; `cached_tokens` are a part of `prompt_tokens`."""
-        cached = self.prompt if self.cached_prompt is None else self.cached_prompt
-        fresh_tokens = prompt_tokens - cached_tokens
-        return (fresh_tokens * self.prompt + cached_tokens * cached + completion_tokens * self.completion) / 1e6
-
-    @classmethod
-    def parse(cls, text: str) -> Price:
-        """`0.15,0.60` as prompt and completion price.
-
-        Raises:
-            SynthError: not two numbers.
-        """
-        try:
-            prompt, completion = (float(part) for part in text.split(","))
-        except ValueError:
-            prompt = completion = math.nan
-        if not (0 <= prompt < math.inf and 0 <= completion < math.inf):
-            raise SynthError(f"--price: must be PROMPT,COMPLETION in USD per million tokens, got {text!r}")
-        return cls(prompt=prompt, completion=completion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +74,11 @@ class Teacher:
         price: Price | None = None,
         pause_s: Callable[[int], float] = lambda attempt: min(0.5 * 2**attempt, 30.0),
     ) -> None:
-        """`name` identifies the teacher in the ledger; `pause_s` is the pause after failed try 0, 1, ..."""
+        """`name` identifies the teacher in the ledger; `pause_s` is the pause after failed try 0, 1, ...
+
+        Raises:
+            TeacherRefused: a key that no header can hold.
+        """
         self.name = name
         self.model = model
         self.base_urls = [base_url] if isinstance(base_url, str) else list(base_url or [OPENAI_URL])
@@ -120,7 +87,13 @@ class Teacher:
         self.limiter = Limiter(self.base_urls, concurrency=limits.concurrency, rpm=limits.rpm, tpm=limits.tpm)
         self._pause_s = pause_s
         # Local servers ask for no key; the header is sent all the same.
-        self._wire = Wire(api_key=api_key or os.environ.get("OPENAI_API_KEY") or "none", timeout_s=limits.timeout_s)
+        key = (api_key or os.environ.get("OPENAI_API_KEY") or "none").strip()
+        if not key.isprintable():
+            raise TeacherRefused(
+                f"{self.base_url}: OPENAI_API_KEY has a line break or another control character in it; set it to the "
+                "key alone"
+            )
+        self._wire = Wire(api_key=key, timeout_s=limits.timeout_s)
         self._signals = {lane.base_url: LatencySignal(time.monotonic()) for lane in self.limiter.lanes}
         self._listeners: list[asyncio.Task[None]] = []
         self._answers = 0
@@ -220,7 +193,7 @@ class Teacher:
         try:
             return await self._call(request)
         except Fault as fault:
-            if not fault.transient:
+            if not _may_pass(fault):
                 return self._refused(fault)
             return await self._call_again(request, answers_before)
         finally:
@@ -230,7 +203,7 @@ class Teacher:
         from tenacity import AsyncRetrying, retry_if_exception
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, Fault) and error.transient),
+            retry=retry_if_exception(lambda error: isinstance(error, Fault) and _may_pass(error)),
             stop=self._is_last,
             wait=lambda state: self._pause_s(state.attempt_number),
             reraise=True,
@@ -239,7 +212,7 @@ class Teacher:
             await asyncio.sleep(self._pause_s(0))
             return await retrying(self._call, request, again=True)
         except Fault as last:
-            if not last.transient:
+            if not _may_pass(last):
                 return self._refused(last)
             if self._answers > answers_before:
                 raise CallFailed(f"failed {MAX_ATTEMPTS} times while other calls were answered ({last})") from last
@@ -265,9 +238,10 @@ class Teacher:
             try:
                 completion = self._read(await self._wire.post(f"{lane.base_url}/chat/completions", body), sent)
             except Fault as fault:
-                self._note(fault, lane, sent)
                 self.limiter.settle(expected, 0.0 if fault.status else expected)
-                if not fault.throttled or TOO_LONG.search(fault.message):
+                if _may_pass(fault):
+                    self._note(fault, lane, sent)
+                if not _may_pass(fault) or not fault.throttled:
                     raise
                 again = True
                 continue
@@ -314,7 +288,7 @@ class Teacher:
                 lane.window = min(max(lane.window * factor, 1.0), float(lane.ceiling))
 
     def _note(self, fault: Fault, lane: Lane, sent: float) -> None:
-        """What a fault says about the endpoint."""
+        """What a fault that may pass says about the endpoint."""
         self._last_fault = str(fault)
         if fault.throttled:
             self.limiter.throttled(lane, sent, fault.retry_after_s)
@@ -323,7 +297,7 @@ class Teacher:
                     f"{lane.base_url}: asks to wait {fault.retry_after_s:,.0f} s ({fault}); run the same command again "
                     "then, or raise --stall-after"
                 )
-        elif fault.transient:
+        else:
             self.limiter.failed(lane, gone=fault.gone)
             if fault.timed_out:
                 lane.cut(time.monotonic(), sent)
@@ -406,49 +380,11 @@ class Teacher:
         return TeacherRefused(f"{where}: refused the request ({said}); check that it is an OpenAI-compatible endpoint")
 
 
+def _may_pass(fault: Fault) -> bool:
+    """Whether the same call may succeed later: a prompt beyond a minute's tokens never does, though it gets a 429."""
+    return fault.transient and refusal(fault) is None
+
+
 def _short(model: str) -> str:
     """A model's name without folders or provider."""
     return model.rstrip("/").rsplit("/", 1)[-1].lower()
-
-
-def refusal(fault: Fault) -> Completion | None:
-    """The refusal of one prompt as an answer; `None` where the fault is about more than that."""
-    if fault.status in (400, 413, 422, 429) and (fault.code in REFUSALS or TOO_LONG.search(fault.message)):
-        return Completion(text=fault.message, finish_reason="refused")
-    return None
-
-
-def parse_answer(answer: dict[str, Any], price: Price | None, seconds: float) -> Completion:
-    """A chat completion object as a `Completion`.
-
-    Raises:
-        Fault: it is none; the endpoint may do better when asked again.
-    """
-    choices = answer.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict):
-        raise Fault("an answer without choices", status=200)
-    message = choice.get("message")
-    content = message.get("content") if isinstance(message, dict) else 0
-    if not isinstance(content, str | None):
-        raise Fault("an answer without a text message", status=200)
-    usage = answer.get("usage") or {}
-    counts = (usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)) if isinstance(usage, dict) else (-1, -1)
-    if not all(type(count) is int and 0 <= count < 2**40 for count in counts):
-        raise Fault(f"an answer with token counts {counts}", status=200)
-    details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-    cached = cached if type(cached) is int and 0 <= cached <= counts[0] else 0
-    reason = choice.get("finish_reason") or "stop"
-    refusal = message.get("refusal") if isinstance(message, dict) else None
-    if isinstance(refusal, str) and refusal and not content:
-        content, reason = refusal, "refused"
-    return Completion(
-        # a lone surrogate is valid JSON but no text: it could be neither stored nor exported
-        text=(content or "").encode("utf-8", "replace").decode(),
-        finish_reason=str(reason),
-        prompt_tokens=counts[0],
-        completion_tokens=counts[1],
-        cost_usd=price.of(counts[0], counts[1], cached) if price else None,
-        seconds=seconds,
-    )

@@ -1,7 +1,7 @@
 """The wire: one HTTP POST with a JSON body and the whole answer back, or a `Fault` that says what went wrong.
 
-It goes below the `openai` client, which takes twenty times the processor time, and keeps its meaning of statuses and
-error codes; through a proxy it takes `aiohttp`.
+It goes below the `openai` client, which takes several times the processor time of a whole row here
+(`benchmarks/generate.py`), and keeps its meaning of statuses and error codes; through a proxy it takes `aiohttp`.
 Not covered: retries (`teacher.py`), which call may leave (`limiter.py`), bytes (`connections.py`).
 """
 
@@ -79,7 +79,7 @@ class Wire:
     def __init__(self, *, api_key: str, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._headers = {
-            "authorization": f"Bearer {api_key.strip()}",
+            "authorization": f"Bearer {api_key}",
             "content-type": "application/json",
             "accept": "application/json",
             "user-agent": "opencook",

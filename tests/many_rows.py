@@ -5,23 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
 import shlex
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import synth.cli
+from plain_run import PROGRAM, WORDS, dataset_in, environment
+
 from synth.generate import Order, Result, generate
 from synth.merge import merge
 from synth.shards import Shard
 
-ROOT = Path(synth.cli.__file__).parents[1]
-"""Of the code under test, which an installed `synth` need not be."""
-PROGRAM = (sys.executable, "-c", "from synth.cli import main; main()")
 RECIPE = """
 about: A task and its answer.
 steps:
@@ -29,7 +25,6 @@ steps:
   - ask: {template: solve.j2, tags: [response]}
   - emit: {instruction: "{{ instruction }}", response: "{{ response }}"}
 """
-WORDS = tuple(f"{head}{tail}" for head in "bdfgklmnprstvz" for tail in ("ado", "eka", "ilo", "ura", "ona", "ehi"))
 
 
 def teach(body: dict[str, Any]) -> str:
@@ -113,29 +108,8 @@ class Job:
 
     def dataset(self, out: str = "run") -> dict[str, bytes]:
         """Every file whose bytes must depend on the completions alone."""
-        run = self.home / out
-        files = [run / "samples.parquet", *sorted(path for path in (run / "export").rglob("*") if path.is_file())]
-        return {str(path.relative_to(run)): path.read_bytes() for path in files}
+        return dataset_in(self.home / out)
 
     def manifest(self, out: str = "run") -> dict[str, Any]:
         """Of a finished run."""
         return dict(json.loads((self.home / out / "manifest.json").read_text()))
-
-
-def environment() -> dict[str, str]:
-    """This one, with the code under test first and no endpoint but the one on the command line."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
-    return {**kept, "OPENAI_API_KEY": "good", "PYTHONPATH": str(ROOT)}
-
-
-def said(done: subprocess.CompletedProcess[str]) -> str:
-    """The line that says why a command stopped.
-
-    Raises:
-        AssertionError: it did not fail with exactly one.
-    """
-    assert done.returncode == 1, (done.returncode, done.stderr)
-    assert "Traceback" not in done.stderr, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("synth: ")]
-    assert len(lines) == 1, done.stderr
-    return lines[0]

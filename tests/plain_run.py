@@ -83,9 +83,13 @@ class PlainRun:
 
     def dataset(self, out: str | Path = "run") -> dict[str, bytes]:
         """Every file whose bytes must depend on the completions alone."""
-        run = self.home / out
-        files = [run / "samples.parquet", *sorted(path for path in (run / "export").rglob("*") if path.is_file())]
-        return {str(path.relative_to(run)): path.read_bytes() for path in files}
+        return dataset_in(self.home / out)
+
+
+def dataset_in(run: Path) -> dict[str, bytes]:
+    """Those files of a run folder, by their path in it."""
+    files = [run / "samples.parquet", *sorted(path for path in (run / "export").rglob("*") if path.is_file())]
+    return {str(path.relative_to(run)): path.read_bytes() for path in files}
 
 
 def environment(key: str = "good") -> dict[str, str]:

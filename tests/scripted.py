@@ -29,6 +29,8 @@ class Scripted:
     delivered: Counter[str] = field(default_factory=Counter)
     """Request body -> complete answers sent."""
     received: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    """The Authorization header of each of `received`."""
     in_flight: int = 0
     most_in_flight: int = 0
     base_url: str = ""
@@ -68,6 +70,7 @@ def serve(script: Scripted) -> Iterator[Scripted]:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             with script.lock:
                 script.received.append(body)
+                script.keys.append(self.headers["authorization"])
                 script.in_flight += 1
                 script.most_in_flight = max(script.most_in_flight, script.in_flight)
             time.sleep(script.delay_s)
@@ -92,6 +95,15 @@ def serve(script: Scripted) -> Iterator[Scripted]:
             self.end_headers()
             self.wfile.write(payload)
 
+    with serving(Handler) as script.base_url:
+        yield script
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The base URL of a server with this handler, up on a free port of this machine for as long as the block lasts."""
+
+    class Quiet(handler):  # type: ignore[valid-type, misc]
         def log_message(self, *_: object) -> None:
             """Silence: pytest shows what matters."""
 
@@ -101,12 +113,11 @@ def serve(script: Scripted) -> Iterator[Scripted]:
         def handle_error(self, *_: object) -> None:
             """A client that was killed in mid-answer is part of the script."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    script.base_url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     try:
-        yield script
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
     finally:
         server.shutdown()
         server.server_close()

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from scripted import Answer, reply_body
+from scripted import Answer, reply_body, serving
 
 Fault = int | str
 """What a call meets with: a status; `cut` before or `lost` after its work was done; `html`; `torn` in mid-body."""
@@ -233,25 +233,8 @@ def provide(script: Provider) -> Iterator[Provider]:
             self.wfile.write(reply[: len(reply) // 2] if torn else reply)
             self.close_connection = torn
 
-        def log_message(self, *_: object) -> None:
-            """Silence: pytest shows what matters."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that was killed in mid-answer is part of the script."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    script.base_url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    try:
+    with serving(Handler) as script.base_url:
         yield script
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _file_of(content: bytes, content_type: str) -> bytes:

@@ -23,14 +23,15 @@ from scripted import Answer
 from scripted_batches import Provider, provide
 
 from synth.batches import BatchLimits, BatchTeacher
+from synth.calls import Price, Request
 from synth.engine import cook
 from synth.errors import SynthError, TeacherRefused, TeacherUnreachable
-from synth.ledger import Ledger, Request
+from synth.ledger import Ledger
 from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
 from synth.steps import Kitchen
-from synth.teacher import Limits, Price, Teacher
+from synth.teacher import Limits, Teacher
 
 RECIPE = """
 about: t

@@ -27,10 +27,11 @@ import pytest
 from faulty import Account, Faults, FaultServer, Reply, identity, serve_faults
 from plain_run import PROGRAM, PlainRun, environment, one_line, teach
 
+from synth.calls import Completion
 from synth.errors import RunFolderError
 from synth.export import read_samples
 from synth.generate import ROWS_PER_CALL
-from synth.ledger import Completion, Ledger
+from synth.ledger import Ledger
 
 NUM_KILLS = 100
 CONCURRENCY = 4

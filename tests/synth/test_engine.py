@@ -12,6 +12,7 @@ import pytest
 from scripted import Answer, Scripted, serve
 
 from synth.budget import Budget
+from synth.calls import Price
 from synth.engine import Batch, cook
 from synth.errors import TeacherRefused
 from synth.ledger import Ledger
@@ -19,7 +20,7 @@ from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
 from synth.steps import Kitchen
-from synth.teacher import Limits, Price, Teacher
+from synth.teacher import Limits, Teacher
 
 RECIPE = """
 about: t

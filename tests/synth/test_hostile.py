@@ -18,6 +18,7 @@ from scripted import Scripted, reply_body, serve
 from sandbox.verdict import Job, Verdict
 from synth import controls, parse
 from synth.budget import Budget
+from synth.calls import Price
 from synth.engine import Batch, cook
 from synth.errors import RecipeError, SynthError
 from synth.ledger import Ledger
@@ -26,7 +27,7 @@ from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
 from synth.steps import Kitchen
-from synth.teacher import Limits, Price, Teacher
+from synth.teacher import Limits, Teacher
 from synth.verify import Runner
 
 ASK = "about: t\nsteps:\n  - ask: {template: t.j2, as: a}\n"

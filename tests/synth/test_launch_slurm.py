@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from many_rows import PROGRAM, ROOT, Job, environment, teach
+from many_rows import Job, teach
+from plain_run import PROGRAM, ROOT, environment
 from scripted import Scripted, serve
 
 SCRIPT = ROOT / "synth" / "launch.slurm"

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.verdict import Verdict
+from synth.calls import Completion, Request
 from synth.errors import RunFolderError
-from synth.ledger import Completion, Ledger, Request
+from synth.ledger import Ledger
 
 REQUEST = Request(teacher="t", messages=({"role": "user", "content": "hi"},), sampling={"temperature": 0.5})
 ANSWER = Completion(

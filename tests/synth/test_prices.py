@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from synth.calls import Price
 from synth.errors import SynthError
 from synth.prices import find_price, is_private
-from synth.teacher import Price
 
 GROQ, TOGETHER = "https://api.groq.com/openai/v1", "https://api.together.xyz/v1"
 

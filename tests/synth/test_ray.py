@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from many_rows import PROGRAM, Job, environment, said, teach
+from many_rows import Job, teach
+from plain_run import PROGRAM, environment, one_line
 from scripted import Scripted, serve
 
 from synth.errors import RunFolderError, SynthError
@@ -180,7 +181,7 @@ def test_no_cluster_at_an_address_is_one_line(job: Job, address: str) -> None:
 def test_without_ray_the_engine_says_what_to_install(job: Job) -> None:
     blocked = [PROGRAM[0], "-c", f"import sys; sys.modules['ray'] = None; {PROGRAM[2]}"]
     done = job.run([*blocked, *job.command("--engine", "ray")[3:]])
-    assert "pip install 'opencook[ray]'" in said(done)
+    assert "pip install 'opencook[ray]'" in one_line(done)
 
 
 def test_what_shards_say_adds_up() -> None:

@@ -17,10 +17,10 @@ from children import opened
 from small_model import ON_A_SHARED_MACHINE, VLLM_ARGS, serving_python, transformers_serve, vllm_python
 
 from synth import parse
+from synth.calls import Completion, Request
 from synth.congestion import read_queue
 from synth.endpoints import Spec, Vllm, open_teacher
 from synth.errors import TeacherRefused, TeacherUnreachable
-from synth.ledger import Completion, Request
 from synth.teacher import Limits, Teacher
 from synth.wire import Wire
 

@@ -12,15 +12,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from many_rows import Job, said, teach
+from many_rows import Job, teach
+from plain_run import one_line
 from scripted import Scripted, serve
 
 from synth.budget import Budget
+from synth.calls import Completion, Request
 from synth.endpoints import Spec
 from synth.errors import SynthError
 from synth.export import read_samples
 from synth.generate import Order
-from synth.ledger import Completion, Ledger, Request
+from synth.ledger import Ledger
 from synth.merge import TooFewRows, merge, merge_ledger
 from synth.seeds import Seed
 from synth.shards import Draw, Shard
@@ -240,7 +242,7 @@ def test_a_ledger_that_is_gone_is_one_line(shards: Path) -> None:
 
 def test_a_whole_run_is_no_shard(job: Job) -> None:
     job.cook(rows=1)
-    assert "is no shard but a whole run" in said(job.synth("merge", "run", "--out", "other"))
+    assert "is no shard but a whole run" in one_line(job.synth("merge", "run", "--out", "other"))
 
 
 def test_flags_that_contradict_are_bad_usage(job: Job) -> None:

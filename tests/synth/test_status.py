@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from synth.ledger import Completion, Ledger, Request
+from synth.calls import Completion, Request
+from synth.ledger import Ledger
 from synth.runs import RunFolder
 
 SYNTH = Path(sys.executable).with_name("synth")

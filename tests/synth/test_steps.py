@@ -11,6 +11,7 @@ import pytest
 from scripted import Answer, Scripted, reply_body, serve
 
 from synth.budget import Budget
+from synth.calls import Price
 from synth.errors import RecipeError, TeacherRefused, TeacherUnreachable
 from synth.ledger import Ledger
 from synth.recipe import Recipe
@@ -18,7 +19,7 @@ from synth.sample import Sample
 from synth.schema import near
 from synth.seeds import Seed
 from synth.steps import Kitchen, LimitReached, Row
-from synth.teacher import Limits, Price, Teacher
+from synth.teacher import Limits, Teacher
 
 HEAD = "about: t\nsteps:\n"
 EMIT = '  - emit: {instruction: "{{ a }}", response: r}\n'

@@ -12,9 +12,9 @@ import openai
 import pytest
 from scripted import Answer, Scripted, reply_body, serve
 
+from synth.calls import Completion, Price, Request, parse_answer
 from synth.errors import CallFailed, TeacherRefused, TeacherUnreachable
-from synth.ledger import Completion, Request
-from synth.teacher import MAX_ATTEMPTS, Limits, Price, Teacher, parse_answer
+from synth.teacher import MAX_ATTEMPTS, Limits, Teacher
 from synth.wire import Fault
 
 
@@ -107,6 +107,30 @@ def test_prompt_that_is_too_long_is_an_answer(error: dict[str, str]) -> None:
     assert (completion.finish_reason, completion.text) == ("refused", f"400 {error['message']}")
 
 
+def test_prompt_that_no_minute_has_room_for_is_refused_at_once_though_it_gets_a_429() -> None:
+    said = "Request too large for scripted on tokens per min (TPM): Limit 10000, Requested 12000"
+    script = Scripted(lambda _: (429, {"error": {"message": said, "code": "rate_limit_exceeded"}}))
+    (completion,) = ask(script, request())
+    assert (completion.finish_reason, len(script.received)) == ("refused", 1)
+
+
+@pytest.mark.parametrize(("key", "sent"), [(" sk-1\n", "Bearer sk-1"), ("sk\r\nx-evil: 1", "")])
+def test_key_with_a_line_break_is_stripped_or_refused(key: str, sent: str) -> None:
+    async def main(url: str) -> None:
+        limits = Limits(concurrency=1)
+        async with Teacher(name="t", model="scripted", base_url=url, api_key=key, limits=limits) as asked:
+            await asked.complete(request())
+
+    script = Scripted(lambda _: "fine")
+    with serve(script):
+        if sent:
+            asyncio.run(main(script.base_url))
+        else:
+            with pytest.raises(TeacherRefused, match=r"OPENAI_API_KEY has a line break .* set it to the key alone"):
+                asyncio.run(main(script.base_url))
+    assert script.keys == [sent] * bool(sent)
+
+
 def test_stray_model_is_asked_again() -> None:
     def stray(_: dict[str, Any]) -> Answer:
         name = "another" if next(turn) else "scripted-2026-01-01"
@@ -188,8 +212,9 @@ def test_stall_says_what_it_waited_for() -> None:
         asyncio.run(main(script.base_url))
 
 
-def test_crowded_server_is_asked_less_at_once() -> None:
+def test_crowded_server_is_asked_less_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that reports its queue the way vLLM does, and answers everything in the end."""
+    monkeypatch.setattr("synth.teacher.LISTEN_EVERY_S", 0.2)
 
     def page(script: Scripted) -> str:
         running = min(script.in_flight, 4)
@@ -198,7 +223,7 @@ def test_crowded_server_is_asked_less_at_once() -> None:
     async def main(url: str) -> int:
         async with teacher(url, concurrency=32) as asked:
             await asked.check()
-            await asyncio.gather(*(asked.complete(request(number)) for number in range(600)))
+            await asyncio.gather(*(asked.complete(request(number)) for number in range(300)))
             return asked.limiter.window
 
     with serve(Scripted(lambda _: "fine", delay_s=0.3, pages={"/metrics": page})) as script:
