@@ -63,13 +63,16 @@ class Server:
         self.arrivals = array("d")
         self.answered = 0
         self.last_answer = 0.0
-        self._session = 0
+        self._session: int | None = None
         self._expected = 0
         self._cpu_s: dict[int, float] = {}
         """Number of the call -> what the client had used by then."""
 
     def watch(self, session: int, calls: int) -> None:
-        """Measures the processes of `session` at the first and at the last of so many calls, which start now."""
+        """Measures the processes of `session` at the first and at the last of so many calls, which start now.
+
+        A session whose leader is outside this PID namespace has the number 0 inside it.
+        """
         self._session, self._expected = session, calls
         self._cpu_s.clear()
         del self.arrivals[:]
@@ -77,7 +80,7 @@ class Server:
 
     def arrived(self) -> None:
         """Notes a call."""
-        if not self.arrivals and self._session:
+        if not self.arrivals and self._session is not None:
             self._cpu_s[0] = session_cpu_s(self._session)
         self.arrivals.append(time.monotonic())
 
@@ -85,7 +88,7 @@ class Server:
         """Notes an answer."""
         self.answered += 1
         self.last_answer = time.monotonic()
-        if self.answered == self._expected and self._session:
+        if self.answered == self._expected and self._session is not None:
             self._cpu_s[self._expected] = session_cpu_s(self._session)
 
     @property
