@@ -39,7 +39,10 @@ from synth.teacher import STALL_S, TIMEOUT_S, Limits, Teacher
 from synth.verify import Runner
 
 ROWS_PER_CALL = 2
-"""Rows under way for each call allowed at once: enough that some wait for a call while others are run and judged."""
+"""Rows under way for each call allowed at once: enough that some wait for a call while others are run and judged.
+
+The embedded teacher gets one: it has the prompts of a row in its cache while no other row has taken the place.
+"""
 ROWS_IN_BATCHES = 20_000
 """Rows under way when their calls go by batch; each holds some 15 kB meanwhile."""
 
@@ -94,6 +97,12 @@ class Order:
     def part_budget(self) -> Budget:
         """What this process may take."""
         return self.budget.share(self.num_parts)
+
+    def rows_at_once(self, spec: Spec) -> int:
+        """Rows under way, for calls to a teacher."""
+        if self.batch:
+            return ROWS_IN_BATCHES
+        return self.limits(spec).concurrency * (1 if spec.kind == "local" else ROWS_PER_CALL)
 
     def limits(self, spec: Spec) -> Limits:
         """How hard a teacher may be asked by this process."""
@@ -160,7 +169,7 @@ async def generate(
                 kitchen,
                 iter(draw),
                 rows=order.part_rows,
-                at_once=ROWS_IN_BATCHES if order.batch else ROWS_PER_CALL * order.limits(spec).concurrency,
+                at_once=order.rows_at_once(spec),
                 admit=list if order.shard else Curator().admit_many,
                 emit=emit,
             )
