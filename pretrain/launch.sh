@@ -53,7 +53,7 @@ command -v pretrain >/dev/null || fail "no pretrain command; pip install 'openco
 
 # How much of everything else a preset asks for. The model's own numbers are in its YAML file.
 case $label in
-    smoke) corpus=(--packages 8) broad=(--rows 40) rows=2 fim=0.5 sft=(--preset scratch --max-steps 8) problems=(--limit 8) ;;
+    smoke) corpus=(--packages 8) broad=(--rows 40) rows=2 fim=0.5 sft=(--preset scratch --max-steps 8) problems=(--limit 4) ;;
     tiny) corpus=() broad=() rows=24 fim=0.1 sft=(--preset scratch) problems=() ;;
     *) corpus=() broad=() rows=100000 fim=0.5 sft=(--preset full) problems=() ;;
 esac

@@ -80,8 +80,16 @@ def read_code(text: str, *, language: str = "python", entry_point: str = "") -> 
     if not fitting:
         raise Unparsable("parse.no_entry_point", f"no block defines {entry_point}")
     code = fitting[-1]
-    prose = FENCE.sub("\n", text).strip() if fences else ""
-    return Solution(code=code, prose=re.sub(r"\n{3,}", "\n\n", prose), functions=defined_names(code, language))
+    return Solution(code=code, prose=_around(text, fences), functions=defined_names(code, language))
+
+
+def _around(text: str, fences: list[re.Match[str]]) -> str:
+    """What `text` says outside its fences, empty where it has none."""
+    if not fences:
+        return ""
+    starts, ends = [fence.start() for fence in fences], [fence.end() for fence in fences]
+    parts = [text[begin:end] for begin, end in zip([0, *ends], [*starts, len(text)], strict=True)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts).strip())
 
 
 def read_asserts(text: str, *, language: str = "python") -> tuple[str, ...]:
@@ -146,9 +154,10 @@ def _is_kind(value: object, kind: str) -> bool:
 def has_syntax_error(code: str, language: str = "python") -> bool:
     """Whether tree-sitter finds an error in `code`; an empty program counts as one."""
     root = _tree(code, language)
-    return root.has_error or not root.children
+    return root.has_error or not root.child_count
 
 
+@functools.lru_cache(maxsize=64)
 def defined_names(code: str, language: str = "python") -> tuple[str, ...]:
     """Functions and classes defined at the top level of `code`, in order; empty when it does not parse."""
     if has_syntax_error(code, language):
