@@ -8,6 +8,7 @@ Not covered: the words of the dataset card (`card.py`).
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -287,7 +288,7 @@ def _to_training_row(seq_id: int, sample: Sample) -> dict[str, Any]:
         "recipe": sample.recipe,
         "teacher": origin.teacher,
         "judge": origin.judge,
-        "templates": _to_json(origin.templates),
+        "templates": _templates_to_json(tuple(origin.templates.items())),
         "seed_id": sample.seed_id,
         "seed_source": origin.seed_source,
         "seed_license": origin.seed_license,
@@ -303,7 +304,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 
 def _to_json(names: dict[str, Any]) -> str:
     """A JSON object: its keys differ between recipes, and `datasets` cannot join columns whose fields differ."""
-    return _encode(names)
+    return _encode(names) if names else "{}"
+
+
+@functools.lru_cache(maxsize=64)  # all rows of a run have the same
+def _templates_to_json(templates: tuple[tuple[str, str], ...]) -> str:
+    return _to_json(dict(templates))
 
 
 def _samples_schema() -> Any:

@@ -130,13 +130,15 @@ class Limiter:
 
         `tokens` is what the call is expected to take; `settle` corrects it.
         """
-        if not self._waiting or again:
+        is_next = again or not self._waiting
+        if is_next:
             lane, _ = self._admit(tokens)
             if lane is not None:
                 return lane
         waiter = _Waiter(tokens, asyncio.get_running_loop().create_future())
         (self._waiting.appendleft if again else self._waiting.append)(waiter)
-        self._serve()
+        if is_next:  # to know when to look again; else that is known from the one before
+            self._serve()
         try:
             return await waiter.admitted
         except asyncio.CancelledError:
@@ -144,6 +146,7 @@ class Limiter:
                 self.leave(waiter.admitted.result())
             elif waiter in self._waiting:
                 self._waiting.remove(waiter)
+                self._serve()
             raise
 
     def leave(self, lane: Lane) -> None:

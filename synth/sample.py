@@ -7,6 +7,7 @@ ledger gives a byte-identical dataset.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
@@ -72,7 +73,7 @@ class Provenance:
     """`None` where the price is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Sample:
     """One instruction-response pair, kept or dropped with its `stage.rule` reason."""
 
@@ -96,7 +97,7 @@ class Sample:
     detail: str = ""
     """One line on why it was dropped, such as the twin's id or the first failing test."""
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
         """16 hex digits over recipe, seed and content: the name of the row everywhere."""
         content = "\x00".join((self.recipe, self.seed_id, self.instruction, self.response))

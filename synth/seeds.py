@@ -250,10 +250,13 @@ def _tests(row: Row, where: str) -> tuple[str, ...]:
     return tuple(test for test in tests if test.strip())
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
 def _is_text(row: Row) -> bool:
     """Whether all of a row can be written as UTF-8: half of a surrogate pair is valid JSON, but no text."""
     try:
-        json.dumps(row, ensure_ascii=False, default=str).encode()
+        _encode(row).encode()
         return True
     except UnicodeEncodeError:
         return False

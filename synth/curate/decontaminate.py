@@ -104,9 +104,9 @@ class Decontaminator:
         return None
 
     def _find_entry_point(self, text: str) -> Hit | None:
-        """The first definition, or else the first call. Only names whose first word is in the text are searched for."""
+        """The first definition, or else the first call. Only names that the text holds somewhere are searched for."""
         words = self._names.keys() & ["", *_WORD.findall(text)]
-        names = sorted(name for word in words for name in self._names[word])
+        names = sorted(name for word in words for name in self._names[word] if name in text)
         strong = [name for name in names if not _is_weak(name)]
         for patterns in ({name: _defines(name) for name in names}, {name: _calls(name) for name in strong}):
             matches = [(match, name) for name, use in patterns.items() if (match := use.search(text)) is not None]
