@@ -218,6 +218,23 @@ def test_cancelled_call_gives_its_place_back() -> None:
     play(scene)
 
 
+def test_small_call_behind_a_large_one_that_is_cancelled_leaves_in_its_own_time() -> None:
+    async def scene(loop: Clock) -> None:
+        gate = limiter(loop, tpm=6000)
+        await gate.enter(6000)  # the budget is in debt for about a minute
+        large, small = (asyncio.ensure_future(gate.enter(tokens)) for tokens in (6000, 1))
+        await asyncio.sleep(0)
+        with_large = gate.opens_in_s()
+        large.cancel()
+        await asyncio.sleep(0)
+        assert gate.opens_in_s() < with_large
+        before = loop.now
+        await small
+        assert loop.now - before < with_large
+
+    play(scene)
+
+
 def test_call_sent_again_goes_before_those_that_never_left() -> None:
     async def scene(loop: Clock) -> None:
         gate = limiter(loop, concurrency=1)
