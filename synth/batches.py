@@ -3,9 +3,8 @@
 Calls collect until none came for a moment, then leave together; what the provider did not get to leaves again with the
 next batch. A batch is on record before it is created and until its answers are in the ledger, so a process that was
 killed at any moment finds its batches again and pays for no request twice.
-Not covered: the endpoints (`batch_wire.py`), what is on record (`batch_store.py`), what an
-answer looks like (`batch_lines.py`), cancelling a batch, which is done at
-the provider.
+Not covered: the endpoints (`batch_wire.py`), what is on record (`batch_store.py`), what an answer looks like
+(`batch_lines.py`), cancelling a batch, which is done at the provider.
 """
 
 from __future__ import annotations

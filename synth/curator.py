@@ -20,7 +20,7 @@ _ID_BYTES = 8
 class Curator:
     """Drops contaminated rows and duplicates, in seed order; about 500 bytes of memory a row.
 
-    Thirty rows at once take a quarter of the CPU of thirty taken singly (`benchmarks/curate.py`).
+    Thirty rows at once take less than a third of the CPU of thirty taken singly (`benchmarks/curate.py`).
     """
 
     def __init__(self) -> None:
