@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,19 +79,19 @@ def explain(row: str, run: Path | None) -> None:
     """The story of ROW (the beginning of its id, or its function's name): asked, answered, run, kept or dropped."""
     from rich.console import Console
 
-    from synth.export import read_samples
+    from synth.export import StoredSamples
     from synth.ledger import Ledger
     from synth.runs import RunFolder
     from synth.show import Story, print_story
 
     folder = RunFolder(run or _newest())
-    sample = _find(row, read_samples(folder.samples), folder.path)
     with Ledger(folder.path, read_only=True) as ledger:
+        sample = _find(row, StoredSamples(folder.samples), folder.path)
         events = list(_events(sample, ledger))
     print_story(Console(), Story(sample=sample, events=events))
 
 
-def _find(row: str, samples: list[Sample], run: Path) -> Sample:
+def _find(row: str, samples: Iterable[Sample], run: Path) -> Sample:
     matches = [sample for sample in samples if sample.id.startswith(row) or row in (sample.entry_point, sample.seed_id)]
     if len(matches) == 1:
         return matches[0]

@@ -168,6 +168,10 @@ def _open_stored(path: Path) -> Iterator[Any]:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             yield file
+    except FileNotFoundError as error:
+        raise RunFolderError(
+            f"{path}: is not there; it comes when the run ends, so run the same generate command again"
+        ) from error
     except (OSError, pyarrow.ArrowException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunFolderError(f"{path}: cannot be read, got {reason}; run the same generate command again") from error

@@ -272,6 +272,9 @@ def test_a_price_table_that_does_not_fit_is_one_line_before_anything_is_asked(pl
 def test_explaining_a_row_that_is_not_there(place: Path, endpoint: Scripted) -> None:
     assert synth("generate", "--recipe", "mine", "--base-url", endpoint.base_url, cwd=place).returncode == 0
     refused(synth("explain", "zzz", cwd=place), "no row 'zzz'")
+    refused(synth("explain", "zzz", "nowhere", cwd=place), "nowhere: no run here")
+    (place / "runs" / "mine" / "samples.parquet").unlink()
+    refused(synth("explain", "zzz", cwd=place), "samples.parquet: is not there; it comes when the run ends")
 
 
 def test_status_where_no_run_is(tmp_path: Path) -> None:
