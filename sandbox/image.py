@@ -89,12 +89,16 @@ def find_image(
         return str(min(fitting, key=lambda found: int(found["Size"]))["Id"])
 
 
-def best_image(engine: Any) -> str:
-    """The digest of the image with most languages, the smallest of them. Raises `SandboxUnavailable` without any."""
+def best_image(engine: Any, packages: Iterable[str] = ()) -> str:
+    """The digest of the image with most languages, the smallest of them, that has these Python packages.
+
+    Raises: `SandboxUnavailable` without any.
+    """
+    wanted = canonical(packages)
     with outages():
-        images = our_images(engine)
+        images = [found for found in our_images(engine) if has(found, (), wanted)]
     if not images:
-        raise SandboxUnavailable("image: there is none; run `sandbox build`")
+        raise SandboxUnavailable(f"image: none has {', '.join(wanted)}; run `{build_command((), wanted)}`")
     return str(max(images, key=lambda found: (len(labelled(found, LANGUAGES_LABEL)), -int(found["Size"])))["Id"])
 
 
@@ -153,7 +157,8 @@ def outages() -> Iterator[None]:
 
 def build_command(languages: Sequence[Language], packages: Sequence[str]) -> str:
     """The command that makes such an image."""
-    asked = f"sandbox build --languages {','.join(language.name for language in languages)}"
+    names = f" --languages {','.join(language.name for language in languages)}" if languages else ""
+    asked = f"sandbox build{names}"
     return f"{asked} --packages {','.join(packages)}" if packages else asked
 
 

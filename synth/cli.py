@@ -80,6 +80,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--max-tokens", type=click.IntRange(min=1), help="At most so many tokens, prompts included."),
         click.option("--max-cost", type=click.FloatRange(min=0), help="At most so many USD."),
         click.option("--locale", type=click.Choice(["en", "zh", "mix"]), default="en", show_default=True),
+        click.option(
+            "--languages", help="Programming languages that rows may be in, as in python,go.  [default: the sandbox's]"
+        ),
         click.option("--concurrency", type=click.IntRange(min=1), help="Calls to the teacher at once, at most."),
         click.option("--rpm", type=click.FloatRange(min=0, min_open=True), help="Calls a minute, at most."),
         click.option("--tpm", type=click.FloatRange(min=0, min_open=True), help="Tokens a minute, at most."),
@@ -245,8 +248,10 @@ def _order(
     out: Path | None,
     vllm_python: Path | None,
     vllm_args: str | None,
+    languages: str | None,
     **flags: Any,
 ) -> Order:
+    from sandbox.languages import find_languages
     from synth.budget import Budget
     from synth.calls import Price
     from synth.endpoints import Vllm
@@ -262,6 +267,9 @@ def _order(
     return Order(
         **flags,
         vllm=Vllm.parse(vllm_python, vllm_args),
+        languages=tuple(language.name for language in find_languages((languages or "").replace(" ", "").split(",")))
+        if languages
+        else (),
         out=out,
         price=Price.parse(price) if price else None,
         budget=Budget(max_calls=max_calls, max_tokens=max_tokens, max_cost_usd=max_cost),

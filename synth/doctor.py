@@ -57,7 +57,7 @@ def _recipe(name: str) -> str:
 
 
 def _seeds(recipe: str, seeds: str | None) -> str:
-    source = seeds or open_recipe(recipe).file.seeds
+    source = seeds or open_recipe(recipe).seeds
     return f"{source}, beginning with {next(open_seeds(source)).source}"
 
 

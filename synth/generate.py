@@ -9,20 +9,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox.languages import LANGUAGES
 from synth.batch_store import check_none_open
 from synth.budget import NO_BUDGET, Budget
 from synth.calls import Price
 from synth.curator import Curator
 from synth.endpoints import Spec, Vllm, open_teacher
 from synth.engine import Batch, cook
-from synth.errors import TeacherRefused
+from synth.errors import SynthError, TeacherRefused
 from synth.export import ROW_GROUP, SHARD_ROW_GROUP, ExportWriter, SamplesWriter, StoredSamples, card_facts
 from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
@@ -31,7 +32,7 @@ from synth.recipe import LOCALES, Recipe, flat, open_recipe
 from synth.report import write_report
 from synth.runs import RunFolder, collect_facts, outcome
 from synth.sample import Sample
-from synth.schema import Ask, Run
+from synth.schema import Ask
 from synth.seeds import open_seeds
 from synth.shards import Draw, Shard
 from synth.steps import AnyTeacher, Kitchen
@@ -70,6 +71,8 @@ class Order:
     """Kept rows wanted; `None` takes every seed once."""
     budget: Budget = NO_BUDGET
     locale: str = "en"
+    languages: tuple[str, ...] = ()
+    """Programming languages that rows may be in; empty is all that the sandbox has."""
     concurrency: int | None = None
     """Calls to the teacher at once, at most."""
     rpm: float | None = None
@@ -145,7 +148,7 @@ async def generate(
     for locale in LOCALES if order.locale == "mix" else (order.locale,):
         recipe.check_locale(locale)
     spec = Spec.parse(order.teacher, order.base_urls, order.vllm)
-    source = order.seeds or recipe.file.seeds
+    source = order.seeds or recipe.seeds
     skipped: Counter[str] = Counter()
     seeds = open_seeds(source, seed=order.seed, skipped=skipped)
     # An empty source says so here, before anything is started.
@@ -154,8 +157,9 @@ async def generate(
     folder = RunFolder(order.shard.folder(out) if order.shard else out)
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(Ledger(folder.path))
-        runner = stack.enter_context(_sandbox(recipe, order.workers, ledger, say))
+        runner, languages = stack.enter_context(_sandbox(recipe, order, ledger, say))
         kitchen = await _staff(stack, order, spec, recipe, ledger, runner, folder, say)
+        kitchen.languages = languages
         stats = RowStats()
         stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch, note=write)))
         output = _Output(folder, write=write, export=order.shard is None)
@@ -326,24 +330,52 @@ def _snapshot(kitchen: Kitchen, stats: RowStats) -> Snapshot:
 
 
 @contextmanager
-def _sandbox(recipe: Recipe, workers: int, ledger: Ledger, say: Callable[[str], None]) -> Iterator[Runner | None]:
-    """A runner on warm containers, for recipes that run code.
+def _sandbox(
+    recipe: Recipe, order: Order, ledger: Ledger, say: Callable[[str], None]
+) -> Iterator[tuple[Runner | None, tuple[str, ...]]]:
+    """A runner on warm containers, for recipes that run code, and the languages that rows may be in.
 
     Raises:
         SandboxUnavailable: no engine or no image.
+        SynthError: the image has none of the recipe's languages.
     """
-    if not any(isinstance(step, Run) for step in flat(recipe.steps)):
-        yield None
+    if not recipe.runs:
+        yield None, tuple(order.languages or LANGUAGES)
         return
+    from sandbox.image import best_image, connect
     from sandbox.pool import SandboxPool
 
-    say(f"sandbox: {workers} containers")
+    wanted = order.languages or ((recipe.file.language,) if recipe.file.language else ())
+    image = None
+    if not wanted:  # rows draw theirs, or have their seed's
+        with closing(connect()) as engine:
+            image = best_image(engine, recipe.file.packages)
     # The pool closes first: it ends the runs that the threads would wait for.
     with (
-        ThreadPoolExecutor(workers, "sandbox") as threads,
-        SandboxPool(workers=workers, rerun_timeouts="doubtful") as pool,
+        ThreadPoolExecutor(order.workers, "sandbox") as threads,
+        SandboxPool(
+            order.workers, image, languages=wanted, packages=recipe.file.packages, rerun_timeouts="doubtful"
+        ) as pool,
     ):
-        yield Runner(pool, ledger, threads)
+        languages = check_languages(recipe, order.languages or pool.languages)
+        say(f"sandbox: {order.workers} containers{f' for {len(languages)} languages' if len(languages) > 1 else ''}")
+        yield Runner(pool, ledger, threads), languages
+
+
+def check_languages(recipe: Recipe, there: Sequence[str]) -> tuple[str, ...]:
+    """The languages that rows of `recipe` may be in, of those that are `there`.
+
+    Raises:
+        SynthError: there are none.
+    """
+    drawn = recipe.drawn_languages
+    left = tuple(language for language in there if not drawn or language in drawn)
+    if not left:
+        raise SynthError(
+            f"{recipe.name}: draws {', '.join(drawn)}, and the sandbox has {', '.join(there)}; "
+            f"run `sandbox build --languages {','.join(drawn)}`"
+        )
+    return left
 
 
 def _facts(order: Order, folder: RunFolder, seeds: str, kitchen: Kitchen) -> RunFacts:
@@ -377,6 +409,8 @@ def manifest(order: Order, recipe: Recipe, batch: Batch, facts: RunFacts) -> dic
         "seeds_source": facts.seeds_source,
         "teacher": facts.teacher,
         "locale": order.locale,
+        "languages": list(order.languages),
+        "subset": recipe.subset,
         "seed": order.seed,
     }
     return made | outcome(facts, batch.funnel, rows=order.rows, stopped_by=batch.stopped_by)

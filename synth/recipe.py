@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.resources
+import itertools
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
@@ -24,13 +25,32 @@ import yaml
 from pydantic import ValidationError
 
 from synth import words
+from synth.draws import Weighted, read_choices, weighted
 from synth.errors import RecipeError
-from synth.schema import AnyStep, Ask, Emit, Keep, RecipeFile, Repeat, Run, Write, explain, near
+from synth.schema import (
+    ROW_LANGUAGE,
+    AnyStep,
+    Ask,
+    Augment,
+    Calls,
+    Classify,
+    Draw,
+    Emit,
+    Keep,
+    RecipeFile,
+    Repeat,
+    Rerun,
+    Run,
+    Write,
+    explain,
+    near,
+)
 
 SECRET = f"\x00{secrets.token_hex(8)}\x00"
 MARKER = re.compile(r"^=== (system|user|assistant) ===$", re.M)
-BUILT_IN = frozenset({"seed", "locale", "judge"})
-"""Variables every template has: the seed, the row's human language, and whether a judge is configured."""
+BUILT_IN = frozenset({"seed", "locale", "judge", "language", "language_name", "tests_are"})
+"""Variables every template has: the seed, the row's human language, whether a judge is configured, the row's
+programming language, its name as people write it, and what a test is in it."""
 LOCALES = ("en", "zh")
 VALUE_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 """What an expression raises on values that it was not written for."""
@@ -77,6 +97,8 @@ class Recipe:
         )
         self._compiled: dict[tuple[str, str], Any] = {}
         """Conditions and inline templates, ready to be called."""
+        self._choices: dict[tuple[str, str], Weighted] = {}
+        """(file, locale) -> what is in it."""
         self._solvers: dict[str, bool] = {}
         """Template -> whether it is made without the seed."""
         self.environment.filters |= {"near": words.near, "altered": words.altered}
@@ -157,10 +179,81 @@ class Recipe:
         Raises:
             RecipeError: it fails on these values, such as comparing text with a number.
         """
+        return bool(self.value(condition, variables))
+
+    def value(self, expression: str, variables: Mapping[str, Any]) -> Any:
+        """What a Jinja expression comes to. Raises: `RecipeError` where it fails on these values."""
         try:
-            return bool(self._compile("condition", condition)(**variables))
+            return self._compile("condition", expression)(**variables)
         except (jinja2.TemplateError, *VALUE_ERRORS) as error:
-            raise RecipeError(f"{self._where}: condition `{condition}` fails: {error}") from None
+            raise RecipeError(f"{self._where}: condition `{expression}` fails: {error}") from None
+
+    def choices(self, step: Draw, name: str, locale: str, variables: Mapping[str, Any]) -> Weighted:
+        """What `step` draws the variable `name` from; nothing where the variable that holds the list has none.
+
+        Raises:
+            RecipeError: a file that cannot be read, or a variable that holds no list.
+        """
+        given = step.choices[name]
+        if not isinstance(given, str):
+            return weighted(given, where=f"{self._where}: sample.{name}")
+        if given in step.files:
+            return self._read_choices(given, locale)
+        found = variables[given]
+        if found is None:
+            return {}
+        if not isinstance(found, list | tuple):
+            raise RecipeError(f"{self._where}: sample.{name}: {given} must be a list, got {type(found).__name__}")
+        return dict.fromkeys((item for item in found if isinstance(item, str | int | float) and str(item).strip()), 1.0)
+
+    def _read_choices(self, file: str, locale: str) -> Weighted:
+        if (file, locale) not in self._choices:
+            path = self.folder / file
+            translated = path.with_suffix(f".{locale}{path.suffix}")
+            self._choices[file, locale] = read_choices(translated if translated.exists() else path)
+        return self._choices[file, locale]
+
+    @functools.cached_property
+    def judged_by_seed(self) -> frozenset[str]:
+        """The variables whose programs the seed's own examples judge, so that they must define its function."""
+        return frozenset(step.code for step in self.runs if step.code and {"seed", "seed_code"} & set(step.evidence))
+
+    @functools.cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """The steps that run code."""
+        return tuple(step for step in flat(self.steps) if isinstance(step, Run))
+
+    @functools.cached_property
+    def drawn_languages(self) -> tuple[str, ...]:
+        """The programming languages that rows draw; empty where they draw none.
+
+        Raises:
+            RecipeError: they come from elsewhere than the recipe.
+        """
+        drawn: dict[Any, None] = {}
+        for step in flat(self.steps):
+            if isinstance(step, Draw) and ROW_LANGUAGE in step.choices:
+                if {step.choices[ROW_LANGUAGE]} & step.reads if isinstance(step.choices[ROW_LANGUAGE], str) else False:
+                    raise RecipeError(f"{self._where}: sample.language: must be a list or a file; write the languages")
+                drawn |= dict.fromkeys(self.choices(step, ROW_LANGUAGE, "en", {}))
+        return tuple(map(str, drawn))
+
+    @property
+    def subset(self) -> str:
+        """The name of the set that the rows belong to."""
+        return self.file.subset or self.name
+
+    @property
+    def seeds(self) -> str:
+        """The recipe's own source of seeds, a file beside it by its path."""
+        beside = self.folder / self.file.seeds
+        return str(beside) if beside.is_file() else self.file.seeds
+
+    @functools.cached_property
+    def locales(self) -> tuple[str, ...]:
+        """The languages that every template is there in."""
+        there = [all((self.folder / localized(name, locale)).exists() for name in self.templates) for locale in LOCALES]
+        return tuple(itertools.compress(LOCALES, there))
 
     def _compile(self, form: str, text: str) -> Any:
         """A condition or an inline template as code, made once: making it takes far longer than running it."""
@@ -182,8 +275,19 @@ class Recipe:
     @functools.cached_property
     def fingerprints(self) -> dict[str, str]:
         """Each file of the recipe -> the first 12 hex digits of its SHA-256."""
-        files = sorted([*self.folder.glob("*.j2"), self.folder / "recipe.yaml"])
+        data = {self.folder / name for name in self.data_files}
+        data |= {path.with_suffix(f".{locale}{path.suffix}") for path in data for locale in LOCALES}
+        files = sorted([*self.folder.glob("*.j2"), self.folder / "recipe.yaml", *filter(Path.exists, data)])
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in files}
+
+    @property
+    def data_files(self) -> set[str]:
+        """The files with choices and examples that the steps name."""
+        found: set[str] = set()
+        for step in flat(self.steps):
+            found |= set(step.files) if isinstance(step, Draw) else set()
+            found |= {step.examples} if isinstance(step, Classify) else set()
+        return found
 
     def variables_of(self, template: str) -> set[str]:
         """The variables that `template` and the templates it includes read."""
@@ -212,7 +316,7 @@ class Recipe:
                     hint = near(unknown[0], known)
                     raise RecipeError(f"{self.name}/{where}: no step before it sets `{unknown[0]}`; {hint}")
             if isinstance(step, Repeat):
-                self._check_steps(step.steps, known)
+                self._check_steps(step.steps, known | {"round"})
             known.update(step.sets)
 
     def _uses(self, step: AnyStep) -> Iterator[tuple[str, set[str]]]:
@@ -220,23 +324,50 @@ class Recipe:
         for condition in (step.when, step.condition if isinstance(step, Keep) else None):
             if condition is not None:
                 yield "recipe.yaml", self._variables_of_text("{{ " + condition + " }}")
-        if isinstance(step, Run):
-            asked_for = [(name, form) for name, form in ((step.code, "code"), (step.tests, "asserts")) if name]
-            yield "recipe.yaml", {name for name, _ in asked_for}
-            for name, form in asked_for:
-                if not all(isinstance(setter, Ask) and getattr(setter, form) for setter in self.setters_of(name)):
-                    raise RecipeError(
-                        f"{self._where}: run.{name}: must be asked for with `{form}: python`; add that to its step"
-                    )
-        if isinstance(step, Emit):
-            yield "recipe.yaml", set(step.scores)
-        for text in (step.instruction, step.response) if isinstance(step, Emit) else ():
+        yield "recipe.yaml", self._names(step)
+        for text in texts_of(step):
             if text.endswith(".j2"):
                 yield from self._uses_of_file(text)
             else:
                 yield "recipe.yaml", self._variables_of_text(text)
-        if isinstance(step, Ask | Write):
-            yield from self._uses_of_file(step.template)
+
+    def _names(self, step: AnyStep) -> set[str]:
+        """The variables that a step names outside templates and conditions.
+
+        Raises:
+            RecipeError: one that holds no program or no tests, or a file that is not there.
+        """
+        match step:
+            case Run():
+                return self._asked_for(step.code, "code") | self._asked_for(step.tests, "asserts")
+            case Rerun():
+                return self._asked_for(step.code, "code") | {"kept_tests"}
+            case Augment():
+                return {"instruction", "code", "kept_tests"}
+            case Calls():
+                return {step.code} | self._variables_of_text("{{ " + bare(step.required) + " }}")
+            case Draw():
+                for file in step.files:
+                    self._read_choices(file, "en")
+                return step.reads
+            case Classify() if not (self.folder / step.examples).is_file():
+                known = [path.name for path in self.folder.glob("*.jsonl")]
+                raise RecipeError(
+                    f"{self._where}: classify: no {step.examples} beside it; {near(step.examples, known)}"
+                )
+            case Emit():
+                return set(step.scores)
+        return set()
+
+    def _asked_for(self, name: str | None, form: str) -> set[str]:
+        """The variable, which is one that `ask` reads in this form."""
+        if name is None:
+            return set()
+        if not all(isinstance(setter, Ask) and getattr(setter, form) for setter in self.setters_of(name)):
+            raise RecipeError(
+                f"{self._where}: run.{name}: must be asked for with `{form}: LANGUAGE`; add that to its step"
+            )
+        return {name}
 
     def _uses_of_file(self, template: str) -> Iterator[tuple[str, set[str]]]:
         for locale in LOCALES:
@@ -277,13 +408,25 @@ class Recipe:
     @property
     def templates(self) -> list[str]:
         """The templates the steps name, in order, once each."""
-        named: dict[str, None] = {}
-        for step in flat(self.steps):
-            if isinstance(step, Ask | Write):
-                named[step.template] = None
-            elif isinstance(step, Emit):
-                named.update(dict.fromkeys(text for text in (step.instruction, step.response) if text.endswith(".j2")))
-        return list(named)
+        named = (text for step in flat(self.steps) for text in texts_of(step) if text.endswith(".j2"))
+        return list(dict.fromkeys(named))
+
+
+def texts_of(step: AnyStep) -> tuple[str, ...]:
+    """The templates that a step renders: files, which end in `.j2`, or texts."""
+    match step:
+        case Ask() | Write():
+            return (step.template,)
+        case Classify():
+            return (step.text,)
+        case Emit():
+            return tuple(text for text in (step.instruction, step.response, step.text) if text is not None)
+    return ()
+
+
+def bare(expression: str) -> str:
+    """An expression without the braces that it may be written in."""
+    return re.sub(r"^\s*\{\{(.*)\}\}\s*$", r"\1", expression, flags=re.S).strip()
 
 
 def flat(steps: Iterable[AnyStep]) -> Iterator[AnyStep]:

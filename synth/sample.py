@@ -47,6 +47,16 @@ class Check:
         """How many of the kept tests passed."""
         return sum(outcome.passed for outcome in self.outcomes)
 
+    @property
+    def pass_ratio(self) -> float | None:
+        """The share of candidates that passed; `None` where nothing was run."""
+        return self.num_candidates_passed / self.num_candidates if self.num_candidates else None
+
+    @property
+    def difficulty(self) -> int | None:
+        """From 1, where every candidate passed, to 5, where hardly any did; `None` for fewer than two candidates."""
+        return 5 - round(4 * self.num_candidates_passed / self.num_candidates) if self.num_candidates > 1 else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
@@ -81,6 +91,8 @@ class Sample:
     seed_id: str
     instruction: str = ""
     response: str = ""
+    text: str = ""
+    """The row as a document, in sets to pretrain on."""
     code: str = ""
     entry_point: str = ""
     tests: tuple[str, ...] = ()

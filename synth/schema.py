@@ -11,9 +11,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from sandbox.languages import LANGUAGES
 from synth.sample import Evidence
 
-RUN_SETS = ("solution", "code", "kept_tests", "evidence")
+RUN_SETS = ("solution", "code", "kept_tests", "evidence", "pass_ratio", "difficulty")
+ROW_LANGUAGE = "language"
+"""As the language of a step, and as a variable: the programming language of the row."""
+Weight = Annotated[float, Field(gt=0, le=1e9)]
+Value = str | int | float | bool
+FORMATS = ("plain", "docstring", "asserts", "bare")
 
 
 class Step(BaseModel):
@@ -36,10 +42,10 @@ class Ask(Step):
     """Read `<tag>...</tag>` sections; each becomes a variable."""
     fields: dict[str, Literal["string", "integer", "number", "boolean", "array"]] = Field(default={}, alias="json")
     """Ask for a JSON object with these fields; each becomes a variable."""
-    code: Literal["python"] | None = None
-    """Read a program in this language."""
-    asserts: Literal["python"] | None = None
-    """Read test assertions in this language."""
+    code: str | None = None
+    """Read a program in this language, one of the sandbox's; `language` is that of the row."""
+    asserts: str | None = None
+    """Read tests in this language, each in the form that the sandbox runs."""
     candidates: Annotated[int, Field(ge=1, le=64)] | None = None
     temperature: float | tuple[float, float] = 0.7
     """One value, or `[first, others]` when several candidates are asked for."""
@@ -49,6 +55,13 @@ class Ask(Step):
     ) = 1024
     """The room for an answer; of several, such as `[1024, 4096]`, the next where an answer was cut short."""
     stop: tuple[str, ...] = ()
+
+    @field_validator("code", "asserts")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value != ROW_LANGUAGE and value not in LANGUAGES:
+            raise ValueError(f"must be a language or `language`, got {value}; {near(value, LANGUAGES)}")
+        return value
 
     @field_validator("temperature")
     @classmethod
@@ -99,14 +112,29 @@ class Keep(Step):
 
 
 class Draw(Step):
-    """Draws each variable from a weighted list, seeded by the row."""
+    """Draws variables, seeded by the row, and inside `repeat` by the round too.
 
-    choices: dict[str, Annotated[dict[str, Annotated[float, Field(gt=0, le=1e9)]], Field(min_length=1)]]
+    A variable called `language` is drawn among the languages that the sandbox has.
+    """
+
+    choices: dict[str, Annotated[dict[Value, Weight], Field(min_length=1)] | list[Value] | str]
+    """Variable -> weights by value; or a list; or `FILE.yaml` or `FILE.txt` beside the recipe; or the variable that
+    holds a list."""
 
     @property
     def sets(self) -> tuple[str, ...]:
         """The drawn variables."""
         return tuple(self.choices)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that hold choices."""
+        return tuple(c for c in self.choices.values() if isinstance(c, str) and c.endswith((".yaml", ".txt")))
+
+    @property
+    def reads(self) -> set[str]:
+        """The variables that hold choices."""
+        return {c for c in self.choices.values() if isinstance(c, str)} - set(self.files)
 
 
 class Write(Step):
@@ -137,14 +165,73 @@ class Run(Step):
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """The chosen solution, the tests it passed, and the grade of evidence."""
+        """The chosen solution, the tests it passed, the grade of evidence, and how many candidates passed."""
         return RUN_SETS
+
+
+class Rerun(Step):
+    """Runs a rewritten program against the tests that the row's code passed."""
+
+    code: str
+    """The variable with the program."""
+    otherwise: Literal["drop", "keep"] = Field(default="drop", alias="else")
+    """Where it fails: drop the row, or keep the code it had."""
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The row's code, and whether it is the rewritten one."""
+        return ("code", "rewritten")
+
+
+class Augment(Step):
+    """Changes the form of a verified row now and then, and runs it again."""
+
+    choices: dict[Literal["plain", "docstring", "asserts", "bare"], Weight]
+    """Form -> weight. `docstring`: the instruction is a function header to be completed; `asserts`: some of the tests
+    are shown; `bare`: comments are taken out of the code; `plain`: as it is. A form that does not fit is `plain`."""
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """What may change, and which form it was."""
+        return ("instruction", "code", "format")
+
+
+class Classify(Step):
+    """The probability that a text is of the kind that labelled examples show."""
+
+    text: str
+    """Written out as a template."""
+    examples: str
+    """A JSON Lines file beside the recipe, rows `{text, label}` with label 0 or 1."""
+    name: str = Field(alias="as")
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The probability, in [0, 1]."""
+        return (self.name,)
+
+
+class Calls(Step):
+    """Which required functions a program does not call, by its syntax tree."""
+
+    code: str = "code"
+    """The variable with the program."""
+    required: str
+    """An expression that gives the list of qualified names."""
+    name: str = Field(default="missing", alias="as")
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The names that are missing."""
+        return (self.name,)
 
 
 class Repeat(Step):
     """Repeats steps, each round seeing what the one before set."""
 
     rounds: Annotated[int, Field(ge=1, le=20)]
+    on_fail: Literal["drop", "undo", "stop"] = "drop"
+    """When a step ends a round: drop the row; undo the round and go on with the next; or undo it and end the loop."""
     steps: tuple[AnyStep, ...]
 
     @field_validator("steps", mode="before")
@@ -154,8 +241,8 @@ class Repeat(Step):
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """What its steps set."""
-        return tuple(name for step in self.steps for name in step.sets)
+        """What its steps set, and how many rounds held."""
+        return (*(name for step in self.steps for name in step.sets), "rounds")
 
 
 class Emit(Step):
@@ -163,6 +250,8 @@ class Emit(Step):
 
     instruction: str
     response: str
+    text: str | None = None
+    """The row as a document, for sets to pretrain on."""
     scores: tuple[str, ...] = ()
     """Variables with numbers to carry along as score columns."""
 
@@ -172,13 +261,17 @@ class Emit(Step):
         return ()
 
 
-AnyStep = Ask | Keep | Draw | Write | Run | Repeat | Emit
+AnyStep = Ask | Keep | Draw | Write | Run | Rerun | Augment | Classify | Calls | Repeat | Emit
 STEPS: dict[str, type[Step]] = {
     "ask": Ask,
     "keep": Keep,
     "sample": Draw,
     "write": Write,
     "run": Run,
+    "rerun": Rerun,
+    "augment": Augment,
+    "classify": Classify,
+    "calls": Calls,
     "repeat": Repeat,
     "emit": Emit,
 }
@@ -192,7 +285,13 @@ class RecipeFile(BaseModel):
 
     about: str
     seeds: str = "starter"
-    language: str = "python"
+    """A source of seeds, or a file beside the recipe."""
+    language: str | None = None
+    """The programming language of every row; without it, that of the seed."""
+    subset: Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*$")] | None = None
+    """The name of the set that the rows belong to, such as OpenCoder's `evol_instruct`; without it, the recipe's."""
+    packages: tuple[str, ...] = ()
+    """Python packages, as on PyPI, that the sandbox must have."""
     steps: Annotated[tuple[AnyStep, ...], Field(min_length=1)]
 
     @field_validator("steps", mode="before")
@@ -200,9 +299,16 @@ class RecipeFile(BaseModel):
     def _unwrap(cls, value: Any) -> Any:
         return [unwrap(step) for step in value] if isinstance(value, list) else value
 
+    @field_validator("language")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in LANGUAGES:
+            raise ValueError(f"must be a language of the sandbox, got {value}; {near(value, LANGUAGES)}")
+        return value
+
 
 def unwrap(step: Any) -> Step:
-    """`{ask: {...}}` as an `Ask`; a `sample` step lists its variables directly.
+    """`{ask: {...}}` as an `Ask`; a `sample` step lists its variables, an `augment` step its forms, directly.
 
     Raises:
         ValueError: not a single-key mapping, or an unknown step.
@@ -213,7 +319,7 @@ def unwrap(step: Any) -> Step:
     if name not in STEPS:
         raise ValueError(f"unknown step `{name}`; {near(str(name), STEPS)}")
     try:
-        return STEPS[name].model_validate({"choices": settings} if name == "sample" else settings or {})
+        return STEPS[name].model_validate({"choices": settings} if name in ("sample", "augment") else settings or {})
     except ValidationError as error:
         raise ValueError(f"{name}.{explain(error, STEPS[name])}") from None
 

@@ -57,6 +57,8 @@ class Seed:
     level: int | None = None
     """Difficulty from 1, where the source grades it."""
     concept: str = ""
+    locale: str = ""
+    """The human language it is written in, where that is known: `en` or `zh`."""
     source: str = ""
     """Such as `more-itertools==10.5.0:more_itertools/recipes.py::take` or `rows.jsonl:12`."""
     license: str = ""

@@ -6,21 +6,38 @@ The order of work inside a row is the order of `recipe.yaml`; rows run side by s
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
-import random
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from synth import parse
+from sandbox.languages import LANGUAGES
+from synth import augment, parse
 from synth.batches import BatchTeacher
 from synth.budget import NO_BUDGET, NOTHING, Budget, Claim, claim_of
 from synth.calls import Completion, Request
-from synth.errors import CallFailed, SynthError
+from synth.draws import draw
+from synth.errors import CallFailed, RecipeError, SynthError
+from synth.languages import name_of
 from synth.ledger import Ledger
-from synth.recipe import Recipe, localized
+from synth.recipe import Recipe, bare, localized
 from synth.sample import Check, Provenance, Sample
-from synth.schema import AnyStep, Ask, Draw, Emit, Keep, Repeat, Run, Write
+from synth.schema import (
+    ROW_LANGUAGE,
+    AnyStep,
+    Ask,
+    Augment,
+    Calls,
+    Classify,
+    Draw,
+    Emit,
+    Keep,
+    Repeat,
+    Rerun,
+    Run,
+    Write,
+)
 from synth.seeds import Seed
 from synth.teacher import Teacher
 from synth.verify import Rejected, Runner, Verifier
@@ -54,7 +71,9 @@ class Kitchen:
     judge: AnyTeacher | None = None
     runner: Runner | None = None
     locale: str = "en"
-    """`en`, `zh`, or `mix`, which draws one per row."""
+    """`en`, `zh`, or `mix`, which draws one per row. A seed that says what it is written in decides for its row."""
+    languages: tuple[str, ...] = tuple(LANGUAGES)
+    """The programming languages that can be run."""
     seed: int = 0
     budget: Budget = NO_BUDGET
     waiting: dict[str, asyncio.Future[None]] = field(default_factory=dict)
@@ -143,6 +162,9 @@ class Row:
             "locale": self._locale,
             "judge": kitchen.judge is not None,
         }
+        self._speak(kitchen.recipe.file.language or seed.language)
+        self._rounds: tuple[int, ...] = ()
+        """The rounds of the loops that the row is in."""
         self._completions: dict[str, Completion] = {}
         self._asked: dict[str, str] = {}
         """The key of each completion -> the template it answers."""
@@ -185,12 +207,57 @@ class Row:
                 self._variables[step.name] = self._recipe.render(step.template, self._locale, self._variables)
             case Run():
                 await self._run(step)
+            case Rerun():
+                await self._rerun(step)
+            case Augment():
+                await self._augment(step)
+            case Classify():
+                self._variables[step.name] = self._classify(step)
+            case Calls():
+                self._variables[step.name] = self._missing_calls(step)
             case Repeat():
-                for _ in range(step.rounds):
-                    for inner in step.steps:
-                        await self._take(inner)
+                await self._repeat(step)
             case Emit():
                 raise AssertionError("emit is the last step")
+
+    @property
+    def _language(self) -> str:
+        return str(self._variables[ROW_LANGUAGE])
+
+    def _speak(self, language: str) -> None:
+        """Sets the row's programming language."""
+        known = LANGUAGES.get(language)
+        self._variables |= {
+            ROW_LANGUAGE: language,
+            "language_name": name_of(language),
+            "tests_are": known.tests_are if known else "",
+        }
+
+    def _in(self, language: str) -> str:
+        """A language that a step names, the row's own where it says so."""
+        return self._language if language == ROW_LANGUAGE else language
+
+    async def _repeat(self, step: Repeat) -> None:
+        held = 0
+        if step.on_fail != "drop":
+            self._variables = dict.fromkeys(step.sets) | self._variables
+        for number in range(1, step.rounds + 1):
+            before = (dict(self._variables), dict(self._verified))
+            self._rounds += (number,)
+            try:
+                self._variables["round"] = number
+                for inner in step.steps:
+                    await self._take(inner)
+                held += 1
+            except (Dropped, CallFailed):
+                if step.on_fail == "drop":
+                    raise
+                self._variables, self._verified = before
+                if step.on_fail == "stop":
+                    break
+            finally:
+                self._rounds = self._rounds[:-1]
+        self._variables["rounds"] = held
 
     async def _ask(self, step: Ask) -> None:
         kitchen = self._kitchen
@@ -259,27 +326,38 @@ class Row:
         if step.fields:
             return parse.read_json(completion.text, dict(step.fields))
         if step.code:
-            entry_point = self._seed.entry_point if self._seed.tests else ""
-            return parse.read_code(completion.text, language=step.code, entry_point=entry_point)
+            by_seed = step.name in self._recipe.judged_by_seed and self._judges(self._in(step.code))
+            entry_point = self._seed.entry_point if by_seed else ""
+            return parse.read_code(completion.text, language=self._in(step.code), entry_point=entry_point)
         if step.asserts:
-            return parse.read_asserts(completion.text, language=step.asserts)
+            return parse.read_asserts(completion.text, language=self._in(step.asserts))
         return completion.text.strip()
 
+    def _judges(self, language: str) -> bool:
+        """Whether the seed has examples for programs in this language."""
+        return bool(self._seed.tests) and self._seed.language == language
+
     def _draw(self, step: Draw) -> None:
-        for name, weights in step.choices.items():
-            generator = random.Random(f"{self._kitchen.seed}:{self._seed.id}:{name}")
-            self._variables[name] = generator.choices(list(weights), list(weights.values()))[0]
+        for name in step.choices:
+            weights = self._recipe.choices(step, name, self._locale, self._variables)
+            if name == ROW_LANGUAGE:
+                weights = {language: weights[language] for language in weights if language in self._kitchen.languages}
+            key = ":".join(map(str, (self._kitchen.seed, self._seed.id, name, *self._rounds)))
+            self._variables[name] = draw(weights, key=key) if weights else None
+            if name == ROW_LANGUAGE and weights:
+                self._speak(str(self._variables[name]))
 
     async def _run(self, step: Run) -> None:
-        assert self._kitchen.runner is not None, "the engine starts a sandbox for recipes that run code"
         found = self._variables[step.code] if step.code else []
         if found is None:
             raise Dropped("run.no_code", f"the step that asks for {step.code} was skipped")
+        if self._language not in self._kitchen.languages:
+            raise Dropped("run.no_language", f"the sandbox has no {self._variables[ROW_LANGUAGE]}")
         candidates = found if isinstance(found, list) else [found]
         proposed = self._variables[step.tests] if step.tests else None
-        verifier = Verifier(step, self._kitchen.runner, self._verdicts)
         instruction = str(self._variables.get("instruction") or "")
-        outcome = await verifier.verify(self._seed, candidates, proposed or (), instruction)
+        seed = self._seed if self._judges(self._language) else dataclasses.replace(self._seed, tests=())
+        outcome = await self._verifier(step).verify(seed, candidates, proposed or (), instruction)
         if isinstance(outcome, Rejected):
             raise Dropped(outcome.reason, outcome.detail, outcome.check)
         solvers = [ask for ask in self._recipe.setters_of(step.code or "") if isinstance(ask, Ask)]
@@ -295,8 +373,72 @@ class Row:
             "check": outcome.check,
         }
         self._variables.update(
-            solution=outcome.solution, code=outcome.solution.code, kept_tests=outcome.tests, evidence=evidence
+            solution=outcome.solution,
+            code=outcome.solution.code,
+            kept_tests=outcome.tests,
+            evidence=evidence,
+            pass_ratio=outcome.check.pass_ratio,
+            difficulty=outcome.check.difficulty,
         )
+
+    def _verifier(self, step: Run) -> Verifier:
+        assert self._kitchen.runner is not None, "the engine starts a sandbox for recipes that run code"
+        return Verifier(step, self._kitchen.runner, self._verdicts, self._language)
+
+    async def _stands(self, code: str) -> Rejected | None:
+        """Why a rewritten program fails the tests that the row's code passed; `None` where it does not."""
+        step = self._recipe.runs[-1]
+        return await self._verifier(step).rerun(code, self._verified["tests"], self._verified["entry_point"])
+
+    async def _rerun(self, step: Rerun) -> None:
+        found = self._variables[step.code]
+        solution = found[0] if isinstance(found, list) else found
+        self._variables["rewritten"] = False
+        if not self._verified or solution is None:
+            return
+        failure = await self._stands(solution.code)
+        if failure is None:
+            self._take_code(solution.code)
+            self._variables["rewritten"] = True
+        elif step.otherwise == "drop":
+            raise Dropped("rerun.failed", f"{failure.reason}: {failure.detail}".strip(": "), failure.check)
+
+    async def _augment(self, step: Augment) -> None:
+        key = f"{self._kitchen.seed}:{self._seed.id}:format"
+        form = draw(dict(step.choices), key=key)
+        row = augment.Verified(
+            instruction=str(self._variables["instruction"] or ""),
+            code=str(self._variables["code"] or ""),
+            entry_point=str(self._verified.get("entry_point", "")),
+            tests=self._verified.get("tests", ()),
+            language=self._language,
+            locale=self._locale,
+        )
+        made = augment.put(form, row) if self._verified else None
+        if made is None or (made.code != row.code and await self._stands(made.code) is not None):
+            self._variables["format"] = "plain"
+            return
+        self._take_code(made.code)
+        self._variables |= {"instruction": made.instruction, "format": form}
+
+    def _take_code(self, code: str) -> None:
+        """A program that was verified in place of the one before."""
+        self._verified["code"] = self._variables["code"] = code
+
+    def _classify(self, step: Classify) -> float:
+        from synth import classify
+
+        text = self._recipe.render_text(step.text, self._locale, self._variables)
+        return classify.load(self._recipe.folder / step.examples).probability(text)
+
+    def _missing_calls(self, step: Calls) -> list[str] | None:
+        from synth.api_calls import missing_calls
+
+        code = self._variables[step.code]
+        required = self._recipe.value(bare(step.required), self._variables)
+        if not isinstance(required, list | tuple) or not all(isinstance(name, str) for name in required):
+            raise RecipeError(f"{self._recipe.name}/recipe.yaml: calls.required: must give a list of names")
+        return None if code is None else missing_calls(str(getattr(code, "code", code)), required)
 
     def _emitted(self, step: Emit) -> dict[str, Any]:
         instruction = self._recipe.render_text(step.instruction, self._locale, self._variables)
@@ -307,7 +449,9 @@ class Row:
             scores = {name: float(value) for name in step.scores if (value := self._variables[name]) is not None}
         except (TypeError, ValueError, OverflowError) as error:
             raise Dropped("emit.score", str(error)) from None
-        return {"instruction": instruction, "response": response, "scores": scores, **(self._verified or self._unrun())}
+        text = self._recipe.render_text(step.text, self._locale, self._variables) if step.text else ""
+        said = {"instruction": instruction, "response": response, "text": text}
+        return {**said, "scores": scores, **(self._verified or self._unrun())}
 
     def _unrun(self) -> dict[str, Any]:
         """The code of a row that nothing ran, if it has any."""
@@ -339,7 +483,7 @@ class Row:
         return Sample(
             recipe=self._recipe.name,
             seed_id=self._seed.id,
-            language=self._recipe.file.language,
+            language=self._language,
             locale=self._locale,
             provenance=provenance,
             **fields,
@@ -364,6 +508,8 @@ async def together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 def _draw_locale(kitchen: Kitchen, seed: Seed) -> str:
+    if seed.locale in kitchen.recipe.locales:
+        return seed.locale
     if kitchen.locale != "mix":
         return kitchen.locale
     digest = hashlib.sha256(f"{kitchen.seed}:{seed.id}:locale".encode()).digest()

@@ -82,7 +82,8 @@ class Runner:
 class Verifier:
     """One row's verification."""
 
-    def __init__(self, step: Run, runner: Runner, used: dict[str, str]) -> None:
+    def __init__(self, step: Run, runner: Runner, used: dict[str, str], language: str = "python") -> None:
+        self._language = language
         self._step = step
         self._runner = runner
         self._used = used
@@ -208,8 +209,14 @@ class Verifier:
         shown = [found.get(position, "") for position in range(len(inputs))]
         return [text if controls.is_literal(text) else None for text in shown]
 
+    async def rerun(self, code: str, tests: Sequence[str], entry_point: str) -> Rejected | None:
+        """Why a rewritten program does not pass the tests and their controls; `None` where it does."""
+        outcome = await self._judge([Solution(code=code)], tests, entry_point, "self", "")
+        return outcome if isinstance(outcome, Rejected) else None
+
     async def _run(self, code: str, tests: Sequence[str], purpose: str) -> Verdict:
-        return await self._runner.run(Job(code=code, tests=tuple(tests), limits=self._limits), purpose, self._used)
+        job = Job(language=self._language, code=code, tests=tuple(tests), limits=self._limits)
+        return await self._runner.run(job, purpose, self._used)
 
 
 def _follows(candidate: Solution, seed: Seed, instruction: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,11 @@ def script_of(answer: Callable[[dict[str, Any]], Answer] | Answer) -> Scripted:
 
 
 def cook(
-    tmp_path: Path, steps: str, answer: Callable[[dict[str, Any]], Answer] | Answer = "fine", **settings: Any
+    tmp_path: Path,
+    steps: str,
+    answer: Callable[[dict[str, Any]], Answer] | Answer = "fine",
+    seed_of_row: Seed = SEED,
+    **settings: Any,
 ) -> tuple[Sample, Scripted]:
     """One row of a recipe made of `steps`, whose template `t.j2` shows the seed."""
     folder = tmp_path / "mine"
@@ -53,7 +58,7 @@ def cook(
             )
             async with teacher:
                 return await Row(
-                    SEED, Kitchen(recipe=Recipe(folder), ledger=ledger, teacher=teacher, **settings)
+                    seed_of_row, Kitchen(recipe=Recipe(folder), ledger=ledger, teacher=teacher, **settings)
                 ).cook()
 
     return asyncio.run(run()), script
@@ -263,3 +268,78 @@ def test_caps_are_never_passed(tmp_path: Path, budget: Budget, calls: int) -> No
     assert spent.calls == calls
     assert spent.prompt_tokens + spent.completion_tokens <= (budget.max_tokens or 10**9)
     assert (spent.cost_usd or 0.0) <= (budget.max_cost_usd or 10**9)
+
+
+def test_repeat_that_undoes_goes_on_from_the_last_round_that_held(tmp_path: Path) -> None:
+    steps = (
+        "  - write: {template: t.j2, as: a}\n"
+        "  - repeat: {rounds: 4, on_fail: undo, steps: [{ask: {template: more.j2, as: a}}, {keep: {if: \"a != 'bad'\", "
+        "drop: evol.bad}}]}\n"
+        '  - emit: {instruction: "{{ a }} after {{ rounds }}", response: r}\n'
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "more.j2").write_text("{{ a }} in round {{ round }}")
+    answers = {"seed text in round 1": "one", "one in round 2": "bad", "one in round 3": "bad", "one in round 4": "two"}
+    sample, _ = cook(tmp_path, steps, lambda body: answers[body["messages"][-1]["content"]])
+    assert (sample.dropped, sample.instruction) == (None, "two after 2")
+    assert sample.provenance.calls == 4
+
+
+def test_repeat_that_stops_keeps_what_held_and_asks_no_more(tmp_path: Path) -> None:
+    steps = (
+        "  - repeat: {rounds: 5, on_fail: stop, steps: [{ask: {template: t.j2, tags: [a]}}]}\n"
+        '  - keep: {if: "rounds >= 1", drop: evol.eliminated}\n' + EMIT
+    )
+    sample, script = cook(tmp_path, steps, "no tag")
+    assert (sample.dropped, len(script.received)) == ("evol.eliminated", 1)
+
+
+def test_every_round_draws_anew(tmp_path: Path) -> None:
+    steps = (
+        '  - write: {template: t.j2, as: a}\n  - repeat: {rounds: 12, steps: [{sample: {way: [x, "y", z]}}, '
+        "{write: {template: more.j2, as: a}}]}\n" + EMIT
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "more.j2").write_text("{{ a }}{{ way }}")
+    sample, _ = cook(tmp_path, steps)
+    assert set(sample.instruction.removeprefix("seed text")) == {"x", "y", "z"}
+
+
+def test_choices_come_from_a_file_in_the_rows_language_or_from_an_answer(tmp_path: Path) -> None:
+    steps = (
+        "  - ask: {template: t.j2, json: {concepts: array}}\n"
+        "  - sample: {who: people.yaml, concept: concepts}\n" + EMIT.replace("{{ a }}", "{{ who }}: {{ concept }}")
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "people.yaml").write_text("{baker: 3}")
+    (tmp_path / "mine" / "people.zh.yaml").write_text("[面包师]", encoding="utf-8")
+    (tmp_path / "mine" / "t.zh.j2").write_text("问：{{ seed.text }}", encoding="utf-8")
+    assert cook(tmp_path, steps, '{"concepts": ["loops"]}')[0].instruction == "baker: loops"
+    assert cook(tmp_path, steps, '{"concepts": ["循环"]}', locale="zh")[0].instruction == "面包师: 循环"
+    other = dataclasses.replace(SEED, text="another")
+    assert cook(tmp_path, steps, '{"concepts": []}', other)[0].instruction == "baker: None"
+
+
+def test_language_is_drawn_among_those_that_can_be_run_and_names_itself(tmp_path: Path) -> None:
+    steps = "  - sample: {language: {cpp: 1, rust: 50, go: 50}}\n" + EMIT.replace(
+        "{{ a }}", "{{ language }} {{ language_name }} {{ tests_are }}"
+    )
+    sample, _ = cook(tmp_path, steps, languages=("python", "cpp"))
+    assert sample.language == "cpp"
+    assert sample.instruction == "cpp C++ statements: `assert(add(1, 2) == 3);`"
+
+
+def test_seed_that_says_its_language_decides_for_its_row(tmp_path: Path) -> None:
+    seed = dataclasses.replace(SEED, locale="zh", language="go")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "t.zh.j2").write_text("种子：{{ seed.text }}", encoding="utf-8")
+    sample, script = cook(tmp_path, "  - ask: {template: t.j2, as: a}\n" + EMIT, seed_of_row=seed)
+    assert (sample.locale, sample.language) == ("zh", "go")
+    assert script.prompts() == ["种子：seed text"]
+
+
+def test_document_of_a_row_is_its_text(tmp_path: Path) -> None:
+    sample, _ = cook(
+        tmp_path, "  - ask: {template: t.j2, as: a}\n" + EMIT.replace("response: r", 'response: r, text: "# {{ a }}"')
+    )
+    assert sample.text == "# fine"
