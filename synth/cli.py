@@ -13,6 +13,7 @@ import click
 from sandbox.console import command_line, exit_code
 from sandbox.verdict import SandboxError
 from synth import cli_runs
+from synth.cli_recipes import recipes
 from synth.curate_cli import decontaminate, dedup
 from synth.errors import SynthError
 
@@ -46,6 +47,7 @@ def cli(debug: bool) -> None:
 
 cli.add_command(dedup)
 cli.add_command(decontaminate)
+cli.add_command(recipes)
 for command in cli_runs.COMMANDS:
     cli.add_command(command)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -156,50 +156,6 @@ def report(run: Path | None) -> None:
     click.echo(folder.report)
 
 
-@click.group()
-def recipes() -> None:
-    """The recipes that ship with the toolkit, and checks of your own."""
-
-
-@recipes.command("list")
-def list_recipes() -> None:
-    """Each bundled recipe with what it is for and where its folder lies; copy it to change it."""
-    from synth.recipe import bundled_recipes, open_recipe
-
-    for name, folder in bundled_recipes().items():
-        click.echo(f"{name:<14} {open_recipe(name).file.about}\n{'':<14} {folder}")
-
-
-@recipes.command("show")
-@click.argument("name")
-def show_recipe(name: str) -> None:
-    """The steps of a recipe, top to bottom."""
-    from synth.recipe import open_recipe
-    from synth.schema import Run
-
-    recipe = open_recipe(name)
-    click.echo(f"{recipe.name}: {recipe.file.about}\nseeds: {recipe.file.seeds}")
-    for number, step in enumerate(recipe.steps, start=1):
-        settings = step.model_dump(by_alias=True, exclude_none=True, exclude_defaults=not isinstance(step, Run))
-        shown = "  ".join(f"{key}={_short(value)}" for key, value in settings.items())
-        click.echo(f"{number:>3}. {type(step).__name__.lower():<7}{shown}")
-
-
-@recipes.command("check")
-@click.argument("name")
-def check_recipe(name: str) -> None:
-    """Load a recipe as generate would, and say whether it is sound."""
-    from synth.recipe import open_recipe
-
-    recipe = open_recipe(name)
-    click.echo(f"{recipe.name}: sound, {len(recipe.steps)} steps")
-
-
-def _short(value: Any) -> str:
-    shown = ",".join(str(item) for item in value) if isinstance(value, tuple) else str(value)
-    return shown.replace("\n", "\\n")
-
-
 def _newest() -> Path:
     """The run folder written to last."""
     found = sorted(Path("runs").glob("*/ledger.sqlite"), key=lambda path: path.stat().st_mtime)
@@ -208,4 +164,4 @@ def _newest() -> Path:
     return found[-1].parent
 
 
-COMMANDS = (status, explain, report, recipes)
+COMMANDS = (status, explain, report)

@@ -28,7 +28,7 @@ from synth.export import ROW_GROUP, SHARD_ROW_GROUP, ExportWriter, SamplesWriter
 from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
 from synth.progress import Snapshot
-from synth.recipe import LOCALES, Recipe, flat, open_recipe
+from synth.recipe import Recipe, flat, open_recipe
 from synth.report import write_report
 from synth.runs import RunFolder, collect_facts, outcome
 from synth.sample import Sample
@@ -37,6 +37,7 @@ from synth.seeds import open_seeds
 from synth.shards import Draw, Shard
 from synth.steps import AnyTeacher, Kitchen
 from synth.teacher import STALL_S, TIMEOUT_S, Limits, Teacher
+from synth.templates import LOCALES
 from synth.verify import Runner
 
 ROWS_PER_CALL = 2

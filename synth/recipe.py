@@ -1,9 +1,8 @@
 """A recipe folder: `recipe.yaml` and its templates, read, checked and ready to render.
 
 Everything that can be known before the first call is checked at load time: unknown keys (`schema.py`), missing
-templates, variables that no earlier step sets. Templates run in Jinja's sandboxed environment, where an undefined
-variable is an error. A template renders to one user message, or to several: a line `=== system ===`, `=== user ===` or
-`=== assistant ===` opens the next one.
+templates and files, variables that no earlier step sets. Not covered: how templates are rendered (`templates.py`), what
+is only doubtful (`recipe_check.py`).
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ import hashlib
 import importlib.resources
 import itertools
 import re
-import secrets
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,6 @@ import jinja2.sandbox
 import yaml
 from pydantic import ValidationError
 
-from synth import words
 from synth.draws import Weighted, read_choices, weighted
 from synth.errors import RecipeError
 from synth.schema import (
@@ -45,37 +42,14 @@ from synth.schema import (
     explain,
     near,
 )
+from synth.templates import LOCALES, Templates, localized
 
-SECRET = f"\x00{secrets.token_hex(8)}\x00"
-MARKER = re.compile(r"^=== (system|user|assistant) ===$", re.M)
 BUILT_IN = frozenset({"seed", "locale", "judge", "language", "language_name", "tests_are"})
 """Variables every template has: the seed, the row's human language, whether a judge is configured, the row's
 programming language, its name as people write it, and what a test is in it."""
-LOCALES = ("en", "zh")
-VALUE_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
-"""What an expression raises on values that it was not written for."""
-MAX_DETAIL = 300
-"""Characters of a drop's detail: a line to recognise it by; the ledger has the whole."""
 
 
-class ChatLoader(jinja2.FileSystemLoader):
-    """Marks where a template opens a message as no rendered value can: a model's `=== system ===` is mere text."""
-
-    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
-        """The source with its markers made secret, as Jinja wants it."""
-        source, name, is_current = super().get_source(environment, template)
-        return MARKER.sub(lambda match: f"{SECRET}{match[1]}{SECRET}", source), name, is_current
-
-
-class Environment(jinja2.sandbox.SandboxedEnvironment):
-    """Keeps the globals of a template in a plain dict: each rendering copies them, which takes a chain of maps long."""
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """Those of the environment and `d`."""
-        return {**self.globals, **(d or {})}
-
-
-class Recipe:
+class Recipe(Templates):
     """A loaded recipe folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -84,34 +58,17 @@ class Recipe:
         Raises:
             RecipeError: one line that says where, what, and what to do.
         """
-        self.folder = folder
-        self.name = folder.resolve().name
+        super().__init__(folder)
         self.file = self._read()
-        self.environment = Environment(
-            loader=ChatLoader(folder),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            autoescape=False,
-            auto_reload=False,
-        )
-        self._compiled: dict[tuple[str, str], Any] = {}
-        """Conditions and inline templates, ready to be called."""
         self._choices: dict[tuple[str, str], Weighted] = {}
         """(file, locale) -> what is in it."""
         self._solvers: dict[str, bool] = {}
         """Template -> whether it is made without the seed."""
-        self.environment.filters |= {"near": words.near, "altered": words.altered}
-        self.environment.tests["code"] = words.has_code
         self._check_steps(self.file.steps, set(BUILT_IN))
         if [step for step in flat(self.steps) if isinstance(step, Emit)] != [self.steps[-1]]:
             raise RecipeError(
                 f"{self._where}: the last step must be `emit`, and no other; give it instruction and response"
             )
-
-    @property
-    def _where(self) -> str:
-        return f"{self.name}/recipe.yaml"
 
     @property
     def steps(self) -> tuple[AnyStep, ...]:
@@ -132,61 +89,6 @@ class Recipe:
             return RecipeFile.model_validate(data)
         except ValidationError as error:
             raise RecipeError(f"{self._where}: {explain(error, RecipeFile)}") from None
-
-    def render_chat(self, template: str, locale: str, variables: Mapping[str, Any]) -> tuple[dict[str, str], ...]:
-        """The messages of `template`: one of the user, or those that its markers open.
-
-        Raises:
-            RecipeError: as `render`, or for text before the first marker.
-        """
-        parts = self.render(template, locale, variables).split(SECRET)
-        if len(parts) == 1:
-            return ({"role": "user", "content": parts[0]},)
-        if parts[0].strip():
-            where = f"{self.name}/{localized(template, locale)}"
-            raise RecipeError(f"{where}: text before the first `=== role ===` line; move it below one")
-        pairs = zip(parts[1::2], parts[2::2], strict=True)
-        return tuple({"role": role, "content": content.strip()} for role, content in pairs)
-
-    def render(self, template: str, locale: str, variables: Mapping[str, Any]) -> str:
-        """The text of `template`.
-
-        Raises:
-            RecipeError: a variable or an attribute of one does not exist.
-        """
-        name = localized(template, locale)
-        try:
-            return self.environment.get_template(name).render(variables).strip()
-        except jinja2.UndefinedError as error:
-            raise RecipeError(
-                f"{self.name}/{name}: {error.message}; correct the name or set it in a step before"
-            ) from None
-        except (jinja2.TemplateError, *VALUE_ERRORS) as error:
-            raise RecipeError(f"{self.name}/{name}: {error}; correct the template") from None
-
-    def render_text(self, text: str, locale: str, variables: Mapping[str, Any]) -> str:
-        """A value of `emit`: a template file if it ends in `.j2`, else the text itself as a template."""
-        if text.endswith(".j2"):
-            return self.render(text, locale, variables)
-        try:
-            return str(self._compile("text", text).render(variables)).strip()
-        except (jinja2.TemplateError, *VALUE_ERRORS) as error:
-            raise RecipeError(f"{self._where}: `{text}`: {error}; correct it") from None
-
-    def holds(self, condition: str, variables: Mapping[str, Any]) -> bool:
-        """Whether a Jinja condition is true of `variables`.
-
-        Raises:
-            RecipeError: it fails on these values, such as comparing text with a number.
-        """
-        return bool(self.value(condition, variables))
-
-    def value(self, expression: str, variables: Mapping[str, Any]) -> Any:
-        """What a Jinja expression comes to. Raises: `RecipeError` where it fails on these values."""
-        try:
-            return self._compile("condition", expression)(**variables)
-        except (jinja2.TemplateError, *VALUE_ERRORS) as error:
-            raise RecipeError(f"{self._where}: condition `{expression}` fails: {error}") from None
 
     def choices(self, step: Draw, name: str, locale: str, variables: Mapping[str, Any]) -> Weighted:
         """What `step` draws the variable `name` from; nothing where the variable that holds the list has none.
@@ -255,23 +157,6 @@ class Recipe:
         there = [all((self.folder / localized(name, locale)).exists() for name in self.templates) for locale in LOCALES]
         return tuple(itertools.compress(LOCALES, there))
 
-    def _compile(self, form: str, text: str) -> Any:
-        """A condition or an inline template as code, made once: making it takes far longer than running it."""
-        if (form, text) not in self._compiled:
-            made = (
-                self.environment.compile_expression(text, undefined_to_none=False)
-                if form == "condition"
-                else self.environment.from_string(text)
-            )
-            self._compiled[form, text] = made
-        return self._compiled[form, text]
-
-    def reasons(self, condition: str, variables: Mapping[str, Any]) -> str:
-        """The values that a condition looked at, on one line."""
-        looked_at = sorted(self._variables_of_text("{{ " + condition + " }}") - BUILT_IN)
-        shown = ", ".join(f"{name} = {variables[name]!r}" for name in looked_at if variables[name] is not None)
-        return shown if len(shown) <= MAX_DETAIL else shown[: MAX_DETAIL - 3] + "..."
-
     @functools.cached_property
     def fingerprints(self) -> dict[str, str]:
         """Each file of the recipe -> the first 12 hex digits of its SHA-256."""
@@ -289,19 +174,10 @@ class Recipe:
             found |= {step.examples} if isinstance(step, Classify) else set()
         return found
 
-    def variables_of(self, template: str) -> set[str]:
-        """The variables that `template` and the templates it includes read."""
-        source = self.environment.loader.get_source(self.environment, template)[0]  # type: ignore[union-attr]
-        tree = self.environment.parse(source)
-        found = jinja2.meta.find_undeclared_variables(tree)
-        for included in jinja2.meta.find_referenced_templates(tree):
-            found |= self.variables_of(included) if included else set()
-        return found
-
     def sees_only_the_instruction(self, template: str) -> bool:
         """Whether a solution asked for with `template` makes the round trip: the prompt is made without the seed."""
         if template not in self._solvers:
-            self._solvers[template] = self.variables_of(template) <= {"instruction", "locale"}
+            self._solvers[template] = self.variables_of(template) <= {"instruction", *BUILT_IN} - {"seed"}
         return self._solvers[template]
 
     def setters_of(self, variable: str) -> list[AnyStep]:
@@ -323,13 +199,13 @@ class Recipe:
         """What each template and condition of a step reads, with the file to name in an error."""
         for condition in (step.when, step.condition if isinstance(step, Keep) else None):
             if condition is not None:
-                yield "recipe.yaml", self._variables_of_text("{{ " + condition + " }}")
+                yield "recipe.yaml", self.variables_of_text("{{ " + condition + " }}")
         yield "recipe.yaml", self._names(step)
         for text in texts_of(step):
             if text.endswith(".j2"):
                 yield from self._uses_of_file(text)
             else:
-                yield "recipe.yaml", self._variables_of_text(text)
+                yield "recipe.yaml", self.variables_of_text(text)
 
     def _names(self, step: AnyStep) -> set[str]:
         """The variables that a step names outside templates and conditions.
@@ -345,7 +221,7 @@ class Recipe:
             case Augment():
                 return {"instruction", "code", "kept_tests"}
             case Calls():
-                return {step.code} | self._variables_of_text("{{ " + bare(step.required) + " }}")
+                return {step.code} | self.variables_of_text("{{ " + bare(step.required) + " }}")
             case Draw():
                 for file in step.files:
                     self._read_choices(file, "en")
@@ -388,12 +264,6 @@ class Recipe:
                 except jinja2.TemplateSyntaxError as error:
                     raise RecipeError(f"{self.name}/{name}:{error.lineno}: {error.message}") from None
 
-    def _variables_of_text(self, text: str) -> set[str]:
-        try:
-            return jinja2.meta.find_undeclared_variables(self.environment.parse(text))
-        except jinja2.TemplateSyntaxError as error:
-            raise RecipeError(f"{self._where}: `{text}`: {error.message}") from None
-
     def check_locale(self, locale: str) -> None:
         """Makes sure every template exists in the language.
 
@@ -435,11 +305,6 @@ def flat(steps: Iterable[AnyStep]) -> Iterator[AnyStep]:
         yield step
         if isinstance(step, Repeat):
             yield from flat(step.steps)
-
-
-def localized(template: str, locale: str) -> str:
-    """`task.j2` in Chinese is `task.zh.j2`."""
-    return template if locale == "en" else template.removesuffix(".j2") + f".{locale}.j2"
 
 
 def bundled_recipes() -> dict[str, Path]:

@@ -21,7 +21,7 @@ from synth.draws import draw
 from synth.errors import CallFailed, RecipeError, SynthError
 from synth.languages import name_of
 from synth.ledger import Ledger
-from synth.recipe import Recipe, bare, localized
+from synth.recipe import Recipe, bare
 from synth.sample import Check, Provenance, Sample
 from synth.schema import (
     ROW_LANGUAGE,
@@ -40,6 +40,7 @@ from synth.schema import (
 )
 from synth.seeds import Seed
 from synth.teacher import Teacher
+from synth.templates import localized
 from synth.verify import Rejected, Runner, Verifier
 
 T = TypeVar("T")
@@ -429,7 +430,7 @@ class Row:
         from synth import classify
 
         text = self._recipe.render_text(step.text, self._locale, self._variables)
-        return classify.load(self._recipe.folder / step.examples).probability(text)
+        return float(classify.load(self._recipe.folder / step.examples).probability(text))
 
     def _missing_calls(self, step: Calls) -> list[str] | None:
         from synth.api_calls import missing_calls
