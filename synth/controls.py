@@ -1,13 +1,17 @@
 """Controls on tests and solutions: what a test calls, its corrupted twin, a stub, whether two solutions are really two.
 
-Tests and solutions are hostile source text here: they are read and rewritten with `ast`, never executed.
+Tests and solutions are hostile source text here: they are read and rewritten with `ast`, never executed. Of languages
+other than Python, `lexical.py` and `fingerprint.py` know as much as tokens tell.
 """
 
 from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from synth import lexical
+from synth.fingerprint import fingerprint
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -24,12 +28,14 @@ def assertion(call: str, value: str) -> str:
     return f"assert {call} {'is' if value in ('True', 'False', 'None') else '=='} {value}"
 
 
-def corrupted(test: str) -> str | None:
+def corrupted(test: str, language: str = "python", names: Collection[str] = ()) -> str | None:
     """The test with its expected value changed to another of the same type; `None` where no literal is compared.
 
     An honest solution that passes the test must fail this one. A solution that passes both has tampered with equality,
-    or the test does not look at the value.
+    or the test does not look at the value. `names`, what the solution defines, matter outside of Python alone.
     """
+    if language != "python":
+        return lexical.corrupted(test, language, names)
     tree = _parse(test)
     comparison = _comparison(tree)
     if comparison is None or tree is None:
@@ -44,19 +50,23 @@ def corrupted(test: str) -> str | None:
     return ast.unparse(tree)
 
 
-def entry_point(tests: Iterable[str], defined: Iterable[str]) -> str:
+def entry_point(tests: Iterable[str], defined: Iterable[str], language: str = "python") -> str:
     """The function that most tests call, among those `defined`; empty when none is called."""
+    if language != "python":
+        return lexical.entry_point(tests, defined, language)
     names = [call.func.id for test in tests if (call := called(test)) and isinstance(call.func, ast.Name)]
     known = set(defined)
     counts = {name: names.count(name) for name in names if name in known}
     return max(counts, key=lambda name: counts[name], default="")
 
 
-def structure(code: str) -> str:
+def structure(code: str, language: str = "python") -> str:
     """A fingerprint that ignores names, docstrings, annotations and layout: equal means the same program, reworded.
 
     Code that does not parse is its own fingerprint.
     """
+    if language != "python":
+        return fingerprint(code, language)
     tree = _parse(code)
     if tree is None:
         return code
@@ -80,8 +90,13 @@ def structure(code: str) -> str:
         return code
 
 
-def is_tidy(code: str, entry_point: str) -> bool:
-    """Whether `code` is the function and what it needs: no example calls, no printing, no definition left unused."""
+def is_tidy(code: str, entry_point: str, language: str = "python") -> bool:
+    """Whether `code` is the function and what it needs: no example calls, no printing, no definition left unused.
+
+    Other languages want a `main` or a class around it, so there anything is tidy.
+    """
+    if language != "python":
+        return True
     tree = _parse(code)
     if tree is None:
         return False
@@ -120,8 +135,10 @@ def parameters(code: str, entry_point: str) -> list[str] | None:
     return [argument.arg for argument in named]
 
 
-def stub(name: str) -> str:
-    """A solution that does nothing: tests that it passes prove nothing."""
+def stub(name: str, language: str = "python") -> str | None:
+    """A solution that does nothing: tests that it passes prove nothing. `None` where the language must know types."""
+    if language != "python":
+        return lexical.stub(name, language)
     return f"def {name}(*args, **kwargs):\n    return None\n"
 
 

@@ -1,8 +1,9 @@
 """What a completion says, taken out of its text: tagged sections, fenced code, assertions, JSON.
 
 Small models wrap, repeat and forget; these readers accept what a careful person would accept and name what is missing
-otherwise. Code is checked by tree-sitter, so that a snippet in a language we cannot run is still read the same way.
-A completion that cannot be read is data: `Unparsable` carries the drop reason (`parse.no_code`, ...).
+otherwise. Python is checked by tree-sitter; of the other languages blocks and tests are told apart by tokens
+(`source.py`, `statements.py`), and the sandbox judges their syntax. A completion that cannot be read is data:
+`Unparsable` carries the drop reason (`parse.no_code`, ...).
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from synth.source import MAX_CHARS, STYLES, defined, tags_of, tokens, without_comments
+from synth.statements import split_tests
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -62,25 +66,45 @@ def read_tags(text: str, names: list[str]) -> dict[str, str]:
 def read_code(text: str, *, language: str = "python", entry_point: str = "") -> Solution:
     """The program in a completion: the fenced block that defines `entry_point`, else the last one that parses.
 
-    A completion with no fence counts as code when all of it parses and defines something.
+    A completion with no fence counts as code when all of it parses and defines something. In other languages than
+    Python the blocks are those with the language's tag, or without any, and one that defines something goes before one
+    that does not, such as an example of use.
 
     Raises:
         Unparsable: `parse.no_code`, `parse.syntax`, or `parse.no_entry_point`.
     """
     fences = list(FENCE.finditer(text))
-    blocks = [fence.group("body").strip("\n") for fence in fences]
-    if not blocks and defined_names(text, language):
+    blocks = _blocks(fences, language, tags_of(language))
+    if not fences and defined_names(text, language):
         blocks = [text.strip()]
     if not blocks:
-        raise Unparsable("parse.no_code", "no fenced code block")
+        raise Unparsable("parse.no_code", f"no fenced block of {language} code")
     sound = [block for block in blocks if not has_syntax_error(block, language)]
     if not sound:
         raise Unparsable("parse.syntax", f"no block is valid {language}")
-    fitting = [block for block in sound if entry_point in defined_names(block, language)] if entry_point else sound
+    fitting = [block for block in sound if _defines(block, entry_point, language)] if entry_point else sound
     if not fitting:
         raise Unparsable("parse.no_entry_point", f"no block defines {entry_point}")
+    if language != "python":
+        fitting = [block for block in fitting if defined_names(block, language)] or fitting
     code = fitting[-1]
     return Solution(code=code, prose=_around(text, fences), functions=defined_names(code, language))
+
+
+def _blocks(fences: list[re.Match[str]], language: str, tags: frozenset[str]) -> list[str]:
+    """What is fenced as code in `language`: with one of its tags, else with none. Python is known by its grammar."""
+    chosen = fences
+    if language != "python":
+        tagged = [fence for fence in fences if fence.group("language").lower() in tags]
+        chosen = tagged or [fence for fence in fences if not fence.group("language")]
+    return [fence.group("body").strip("\n") for fence in chosen]
+
+
+def _defines(code: str, name: str, language: str) -> bool:
+    """Whether `code` defines `name`; in other languages than Python, naming it is enough, for there are many ways."""
+    if language == "python":
+        return name in defined_names(code, language)
+    return any(token.text == name for token in tokens(code, STYLES[language]) if token.kind == "word")
 
 
 def _around(text: str, fences: list[re.Match[str]]) -> str:
@@ -93,16 +117,24 @@ def _around(text: str, fences: list[re.Match[str]]) -> str:
 
 
 def read_asserts(text: str, *, language: str = "python") -> tuple[str, ...]:
-    """The top-level assertions of a completion, as written, without repeats.
+    """The tests of a completion without repeats: in Python its top-level assertions, as written.
+
+    In other languages a test is what the sandbox's `tests_are` says, one statement or several that belong together.
 
     Raises:
         Unparsable: `parse.no_tests` when there is none.
     """
-    bodies = [fence.group("body") for fence in FENCE.finditer(text)] or [text]
+    if language != "python":
+        fences = list(FENCE.finditer(text))
+        blocks = _blocks(fences, language, tags_of(language, tests=True)) if fences else [text]
+        tests = dict.fromkeys(test for block in blocks for test in split_tests(block[:MAX_CHARS], language))
+        if not tests:
+            raise Unparsable("parse.no_tests", f"no {language} test")
+        return tuple(tests)
     asserts: dict[str, None] = {}
-    for body in bodies:
+    for body in [fence.group("body") for fence in FENCE.finditer(text)] or [text]:
         source = body.encode("utf-8", "replace")
-        for node in _parser(language).parse(source).root_node.children:
+        for node in _parser().parse(source).root_node.children:
             if node.type == "assert_statement" and not node.has_error:
                 asserts[source[node.start_byte : node.end_byte].decode()] = None
     if not asserts:
@@ -152,18 +184,22 @@ def _is_kind(value: object, kind: str) -> bool:
 
 
 def has_syntax_error(code: str, language: str = "python") -> bool:
-    """Whether tree-sitter finds an error in `code`; an empty program counts as one."""
-    root = _tree(code, language)
+    """Whether tree-sitter finds an error in Python `code`; an empty program counts as one in any language."""
+    if language != "python":
+        return not without_comments(code, STYLES[language]).strip()
+    root = _tree(code)
     return root.has_error or not root.child_count
 
 
 @functools.lru_cache(maxsize=64)
 def defined_names(code: str, language: str = "python") -> tuple[str, ...]:
     """Functions and classes defined at the top level of `code`, in order; empty when it does not parse."""
+    if language != "python":
+        return defined(code, language)
     if has_syntax_error(code, language):
         return ()
     names = []
-    for node in _tree(code, language).children:
+    for node in _tree(code).children:
         inner: Node | None = node.child_by_field_name("definition") if node.type == "decorated_definition" else node
         name = inner.child_by_field_name("name") if inner and inner.type in DEFINITIONS else None
         if name is not None and name.text is not None:
@@ -175,14 +211,13 @@ DEFINITIONS = ("function_definition", "class_definition")
 
 
 @functools.lru_cache(maxsize=64)  # a block is looked at several times in a row
-def _tree(code: str, language: str) -> Node:
-    return _parser(language).parse(code.encode("utf-8", "replace")).root_node
+def _tree(code: str) -> Node:
+    return _parser().parse(code.encode("utf-8", "replace")).root_node
 
 
 @functools.cache
-def _parser(language: str) -> Parser:
+def _parser() -> Parser:
     import tree_sitter
     import tree_sitter_python
 
-    grammars = {"python": tree_sitter_python.language}
-    return tree_sitter.Parser(tree_sitter.Language(grammars[language]()))
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_python.language()))

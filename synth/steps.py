@@ -6,7 +6,6 @@ The order of work inside a row is the order of `recipe.yaml`; rows run side by s
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import hashlib
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -357,8 +356,7 @@ class Row:
         candidates = found if isinstance(found, list) else [found]
         proposed = self._variables[step.tests] if step.tests else None
         instruction = str(self._variables.get("instruction") or "")
-        seed = self._seed if self._judges(self._language) else dataclasses.replace(self._seed, tests=())
-        outcome = await self._verifier(step).verify(seed, candidates, proposed or (), instruction)
+        outcome = await self._verifier(step).verify(self._seed, candidates, proposed or (), instruction)
         if isinstance(outcome, Rejected):
             raise Dropped(outcome.reason, outcome.detail, outcome.check)
         solvers = [ask for ask in self._recipe.setters_of(step.code or "") if isinstance(ask, Ask)]

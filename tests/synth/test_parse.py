@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+
 import pytest
+from language_programs import PROGRAMS
 
 from synth.parse import Unparsable, defined_names, has_syntax_error, read_asserts, read_code, read_json, read_tags
 
@@ -91,3 +95,58 @@ def test_hostile_text_is_read_without_harm(hostile: str) -> None:
 
 def test_empty_program_is_no_program() -> None:
     assert has_syntax_error("")
+
+
+@pytest.mark.parametrize("language", PROGRAMS)
+def test_program_and_its_tests_are_read_in_every_language(language: str) -> None:
+    code, tests = PROGRAMS[language].add, PROGRAMS[language].right
+    solution = read_code(f"Sure.\n```{language}\n{code}\n```\nDone.", language=language)
+    assert (solution.code, solution.prose) == (code, "Sure.\n\nDone.")
+    assert len(read_asserts("```\n" + "\n\n".join(tests) + "\n```", language=language)) == len(tests)
+
+
+def test_block_is_chosen_by_its_tag_and_one_without_a_tag_is_second_best() -> None:
+    js, bare = "```js\nconst f = x => x;\n```\n", "```\nfunction f() {}\n```\n"
+    assert read_code(f"{js}{bare}```bash\nnode f.js\n```", language="javascript").code == "const f = x => x;"
+    assert read_code(f"{bare}```bash\nnode f.js\n```", language="javascript").code == "function f() {}"
+    assert reason_of(read_code, "```bash\nnode f.js\n```", language="javascript") == "parse.no_code"
+
+
+def test_block_that_defines_goes_before_an_example_of_use() -> None:
+    text = "```cpp\nint f(int x) { return x; }\n```\nUse it:\n```cpp\nstd::cout << f(1);\n```"
+    assert read_code(text, language="cpp", entry_point="f").functions == ("f",)
+
+
+def test_entry_point_must_be_named_in_other_languages_too() -> None:
+    assert reason_of(read_code, "```go\nfunc f() {}\n```", language="go", entry_point="g") == "parse.no_entry_point"
+
+
+def test_comments_alone_are_no_program() -> None:
+    assert reason_of(read_code, "```lua\n-- TODO\n```", language="lua") == "parse.syntax"
+
+
+@pytest.mark.parametrize("language", PROGRAMS)
+def test_garbage_is_read_or_refused_in_every_language(language: str) -> None:
+    chance = random.Random(language)
+    pieces = [
+        "```",
+        "```" + language,
+        "\n",
+        '"',
+        "'",
+        "\\",
+        "(",
+        "}",
+        "{",
+        "assert f(1) == 2",
+        "def f",
+        " ",
+        "\x00",
+        "é",
+    ]
+    pieces += ["main(", "end", "#", "/*", ";", "\ud800", "if ", "SELECT", "  \t", "~~~", "1", "=", "\r\n"]
+    for _ in range(150):
+        text = "".join(chance.choices(pieces, k=chance.randrange(60)))
+        for read in (read_code, read_asserts):
+            with contextlib.suppress(Unparsable):
+                assert read(text, language=language)
