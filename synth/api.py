@@ -8,6 +8,7 @@ parameters. Not covered: such an effect that no word tells.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -244,10 +245,8 @@ def _probe(label: str, tops: Sequence[str]) -> list[dict[str, str]]:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """Ends the process and all that it started."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     child.wait()
 
 

@@ -20,6 +20,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -38,7 +39,7 @@ DEPRECATED = re.compile(r"(?im)^(?:\.\. deprecated::|:?\W{0,2}deprecated\b)")
 def main(out: str, tops: list[str]) -> None:
     """Writes the lines of all `tops`, and as the last one what was counted."""
     skipped: Counter[str] = Counter()
-    with open(out, "w", encoding="utf-8") as file:
+    with Path(out).open("w", encoding="utf-8") as file:
         for top in tops:
             for fact in Probe(top, skipped).facts():
                 file.write(json.dumps(fact) + "\n")

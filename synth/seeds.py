@@ -1,8 +1,9 @@
 """Every source of seeds as one iterator of `Seed`: `open_seeds`.
 
 Sources: the bundled starter set, functions with doctests and the public API of installed packages, folders of files,
-row files (JSON Lines, JSON, Parquet, Arrow), and Hugging Face datasets. Seeds come lazily, in an order that depends on nothing but the
-source and `seed`, each text once. What a source holds and cannot give is counted by `kind.rule`, not raised.
+row files (JSON Lines, JSON, Parquet, Arrow), and Hugging Face datasets. Seeds come lazily, in an order that depends on
+nothing but the source and `seed`, each text once. What a source holds and cannot give is counted by `kind.rule`, not
+raised.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from synth.packages import Package, find_package
 from synth.tables import ROW_SUFFIXES, Row, read_hub, read_rows
 
 FORMS = (
-    "'starter', 'doctest:PACKAGE[,PACKAGE...]', 'api:PACKAGE[,PACKAGE...]', a folder, a text or code file, a .jsonl, .json, .parquet or .arrow "
-    "file, or 'hf:OWNER/NAME[:CONFIG][:SPLIT]'"
+    "'starter', 'doctest:PACKAGE[,PACKAGE...]', 'api:PACKAGE[,PACKAGE...]', a folder, a text or code file, a .jsonl, "
+    ".json, .parquet or .arrow file, or 'hf:OWNER/NAME[:CONFIG][:SPLIT]'"
 )
 TEXT_COLUMNS = ("text", "code", "content", "instruction")
 SHUFFLE_WINDOW = 10_000
