@@ -22,6 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from synth.api_usage import Usage, parse_signature, usage_of
 from synth.doctests import prose
@@ -147,7 +148,7 @@ def packages_of(spec: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(package.label for package in found if not package.label.startswith("python==")))
 
 
-def read_apis(package: Package, skipped: Counter[str]) -> list[Api]:
+def read_apis(package: Package, skipped: Counter[str], *, timeout_s: float = TIMEOUT_S) -> list[Api]:
     """The documented public API, the shortest paths first; what was left out is counted in `skipped`.
 
     Raises:
@@ -155,7 +156,7 @@ def read_apis(package: Package, skipped: Counter[str]) -> list[Api]:
     """
     tops = sorted(top for top in package.tops if top.isidentifier() and not top.startswith(("_", "test")))
     apis = []
-    for fact in _probe(package.label, tops):
+    for fact in _probe(package, tops, timeout_s):
         if "skipped" in fact:
             skipped.update(fact["skipped"])
         elif is_testable(fact["name"], fact["signature"]):
@@ -206,16 +207,18 @@ def _related(api: Api, siblings: Sequence[Api]) -> list[Api]:
     return found[: 1 + draw[1] % (MAX_REQUIRED - 1)]
 
 
-def _probe(label: str, tops: Sequence[str]) -> list[dict[str, str]]:
+def _probe(package: Package, tops: Sequence[str], timeout_s: float) -> list[dict[str, Any]]:
     """What `api_probe.py` writes down, in a process that has neither our streams nor our credentials."""
+    by_hand = f"see `python -c 'import {', '.join(tops)}'`"
     with tempfile.TemporaryDirectory(prefix="opencook-api-") as folder:
         out, errors = Path(folder, "apis.jsonl"), Path(folder, "errors")
+        probe = Path(__file__).with_name("api_probe.py")
+        command = [sys.executable, "-P", "-W", "ignore", str(probe), str(out), str(package.root), *tops]
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LC_ALL") if name in os.environ}
         settings = {"HOME": folder, "PYTHONUSERBASE": site.getuserbase(), "PYTHONHASHSEED": "0"}
-        probe = Path(__file__).with_name("api_probe.py")
         with errors.open("wb") as stream:
             child = subprocess.Popen(
-                [sys.executable, "-P", "-W", "ignore", str(probe), str(out), *tops],
+                command,
                 cwd=folder,
                 env=kept | settings,
                 stdin=subprocess.DEVNULL,
@@ -224,22 +227,16 @@ def _probe(label: str, tops: Sequence[str]) -> list[dict[str, str]]:
                 start_new_session=True,
             )
             try:
-                code = child.wait(TIMEOUT_S)
+                code = child.wait(timeout_s)
             except subprocess.TimeoutExpired:
-                raise SeedError(
-                    f"{label}: importing it takes longer than {TIMEOUT_S:.0f} s; try `python -c 'import {tops[0]}'`"
-                ) from None
+                raise SeedError(f"{package.label}: its import takes over {timeout_s:g} s; {by_hand}") from None
             finally:
                 _end(child)
         lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
-        if code != 0 or not lines or '"skipped"' not in lines[-1]:
-            last = next(
-                (line for line in reversed(errors.read_text(errors="replace").splitlines()) if line.strip()), ""
-            )
-            raise SeedError(
-                f"{label}: cannot be imported ({last[:200] or f'exit code {code}'}); "
-                f"see `python -c 'import {tops[0] if tops else label}'`"
-            )
+        if code != 0 or not lines or not lines[-1].startswith('{"skipped"'):
+            said = [line for line in errors.read_text(errors="replace").splitlines() if line.strip()]
+            why = said[-1][:200] if said else f"exit code {code}"
+            raise SeedError(f"{package.label}: cannot be imported ({why}); {by_hand}")
         return [json.loads(line) for line in lines]
 
 

@@ -1,6 +1,6 @@
 """Imports packages and writes down their public API, one JSON line each: run by `api.py` in a process of its own.
 
-    python -P api_probe.py OUT.jsonl TOP [TOP ...]
+    python -P api_probe.py OUT.jsonl ROOT TOP [TOP ...]
 
 Importing a library runs its code, so nothing here is imported by the toolkit, and this file imports nothing of it. An
 object is listed once, under its shortest public path; what is private, a test, deprecated or not documented is not
@@ -36,8 +36,10 @@ PYTHON_CLASS = 1 << 9
 DEPRECATED = re.compile(r"(?im)^(?:\.\. deprecated::|:?\W{0,2}deprecated\b)")
 
 
-def main(out: str, tops: list[str]) -> None:
-    """Writes the lines of all `tops`, and as the last one what was counted."""
+def main(out: str, root: str, tops: list[str]) -> None:
+    """Writes the lines of all `tops`, which lie in the folder `root`, and as the last one what was counted."""
+    if root not in sys.path:
+        sys.path.append(root)
     skipped: Counter[str] = Counter()
     with Path(out).open("w", encoding="utf-8") as file:
         for top in tops:
@@ -190,4 +192,4 @@ def signature_of(value: Any, doc: str) -> str | None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

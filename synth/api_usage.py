@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from synth.api_calls import missing_calls
+from synth.api_names import dotted
 from synth.asserts import VALUE_MODULES, Unusable, check_statements
 from synth.doctests import BUILTINS, Example, names_in
 
@@ -218,8 +219,8 @@ class _Lifter(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """The call, changed where it is the first of the API."""
-        called = ast.unparse(ast.Call(func=node.func, args=[], keywords=[]))
-        if self._is_done or missing_calls("\n".join([*self._imports, called]), [self._name]):
+        callee = dotted(node.func)
+        if self._is_done or missing_calls("\n".join([*self._imports, f"{callee}()"]), [self._name]):
             return self.generic_visit(node)
         self._is_done = True
         for position, (argument, parameter) in enumerate(zip(node.args, self._parameters, strict=False)):

@@ -22,7 +22,7 @@ CALLS = {
     "as a decorator": "from numpy import clip\n@clip\ndef f(): ...",
     "in a comprehension": "import numpy as np\n[np.clip(x, 0, 1) for x in xs if x]",
     "in a function defined before the import": "def f(x):\n    return np.clip(x, 0, 1)\nimport numpy as np",
-    "in a nested function": "import numpy as np\ndef f(x):\n    def g():\n        return np.clip(x, 0, 1)\n    return g()",
+    "in a nested function": "import numpy as np\ndef f(x):\n    def g():\n        np.clip(x, 0, 1)\n    return g()",
     "in a match": "import numpy as np\nmatch x:\n    case [a]:\n        np.clip(a, 0, 1)",
     "a twin branch": "import numpy as np\nif a:\n    c = max\nelse:\n    c = np.clip\nc(x, 0, 1)",
     "known from the loop's last round": "import numpy as np\nc = max\nfor x in xs:\n    c(x, 0, 1)\n    c = np.clip",
