@@ -132,11 +132,8 @@ def test_an_import_that_leaves_early_is_no_empty_package(install: Install) -> No
 
 def test_an_import_that_hangs_ends_with_all_that_it_started(install: Install, tmp_path: Path) -> None:
     child = f"import time, pathlib; time.sleep(4); pathlib.Path({str(tmp_path / 'alive')!r}).touch()"
-    install(
-        {
-            "__init__.py": f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\ntime.sleep(60)"
-        }
-    )
+    start = f"subprocess.Popen([sys.executable, '-c', {child!r}])"
+    install({"__init__.py": f"import subprocess, sys, time\n{start}\ntime.sleep(60)"})
     with pytest.raises(SeedError, match=r"takes over 1.5 s"):
         read(timeout_s=1.5)
     time.sleep(4)
@@ -205,8 +202,7 @@ def test_seeds_of_a_c_library_are_current_and_usable() -> None:
 
 
 def test_the_same_package_gives_the_same_seeds() -> None:
-    pytest.importorskip("networkx")
-    assert list(open_seeds("api:networkx")) == list(open_seeds("api:networkx"))
+    assert list(open_seeds("api:pydantic")) == list(open_seeds("api:pydantic"))
 
 
 BOIL = 'def boil(egg, minutes=5):\n    """Returns the egg, boiled."""\n'
