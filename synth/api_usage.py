@@ -26,6 +26,7 @@ from synth.doctests import BUILTINS, Example, names_in
 
 MAX_TEST_CHARS = 400
 """As of a mutated call: longer tests fill the row."""
+_NUMPY = "import numpy as np"
 _CONVENTIONS = {"np": "numpy", "nx": "networkx", "pd": "pandas", "sp": "scipy", "pa": "pyarrow", "xp": "cupy"}
 _BUILDER = re.compile(r"array|(Multi)?(Di)?Graph|\w+_graph")
 _ROUNDED = re.compile(r"\d\.\d{8}")
@@ -180,22 +181,24 @@ def _imports(
 
 
 def _plain(expression: ast.expr, want: str, imports: tuple[str, ...]) -> Iterator[_Shown]:
-    """The example with arrays and their numbers as lists and numbers of Python's own."""
+    """The example as a value of Python's own: not printed, arrays and their numbers as lists and numbers."""
     if _ROUNDED.search(want):
         return
+    match expression:
+        case ast.Call(func=ast.Name("print"), args=[printed], keywords=[]):
+            expression = printed
     array = re.fullmatch(r"array\((.*?)(?:,\s*dtype=[\w.'<]+)?\)", want, re.DOTALL)
-    scalar = re.fullmatch(r"np\.(?:u?int|float)\d+\((.*)\)|np\.(True|False)_?", want)
+    scalar = re.fullmatch(
+        r"np\.(?:u?int|float)\d+\((.*)\)|(?:np\.)?(True|False)_?|(-?[\d.]+(?:e-?\d+)?|-?inf|nan)", want
+    )
     if array:
-        expression = _method(expression, "tolist")
+        expression = ast.Call(func=ast.Attribute(expression, "tolist"), args=[], keywords=[])
         want = " ".join(array[1].split())
-    elif scalar:
-        expression = _method(expression, "item")
-        want = scalar[1] or scalar[2]
+    elif scalar and _NUMPY in imports:  # whether it is numpy's number or Python's
+        held = ast.Call(func=ast.Attribute(ast.Name("np"), "asarray"), args=[expression], keywords=[])
+        expression = ast.Call(func=ast.Attribute(held, "tolist"), args=[], keywords=[])
+        want = scalar[1] or scalar[2] or scalar[3]
     yield _Shown(expression, want, imports)
-
-
-def _method(expression: ast.expr, name: str) -> ast.expr:
-    return ast.Call(func=ast.Attribute(expression, name), args=[], keywords=[])
 
 
 def _lift(shown: _Shown, name: str, parameters: list[str]) -> tuple[ast.expr, dict[str, str]] | None:
@@ -226,10 +229,8 @@ class _Lifter(ast.NodeTransformer):
         for position, (argument, parameter) in enumerate(zip(node.args, self._parameters, strict=False)):
             built = _built(argument)
             if isinstance(argument, ast.Call) and built and argument.args:
-                # Of a graph by name, such as `path_graph(4)`, the size would need a name that tells so.
-                if not built.endswith("_graph"):
-                    inner = "edges" if built.endswith("Graph") else parameter
-                    argument.args[0] = self._lifted(argument.args[0], inner)
+                inner = "size" if built.endswith("_graph") else "edges" if built.endswith("Graph") else parameter
+                argument.args[0] = self._lifted(argument.args[0], inner)
             else:
                 node.args[position] = self._lifted(argument, parameter)
         for keyword in node.keywords:
@@ -262,7 +263,9 @@ def _test(call: str, expected: str) -> str | None:
         checks = check_statements([ast.Expr(ast.parse(call, mode="eval").body)], expected, None)
     except Unusable:
         return None
-    test = "\n".join(map(ast.unparse, checks))
+    shown = "\n".join(map(ast.unparse, checks))
+    types = sorted(names_in(shown)[0] & VALUE_MODULES.keys())
+    test = "\n".join([*(f"from {VALUE_MODULES[name]} import {name}" for name in types), shown])
     return test if len(test) <= MAX_TEST_CHARS else None
 
 

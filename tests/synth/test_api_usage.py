@@ -58,6 +58,26 @@ def test_a_graph_is_built_from_its_edges() -> None:
     assert found.tests == ("assert apply_has_path([(0, 1), (1, 2)], 0, 2) is True",)
 
 
+def test_a_number_is_pythons_own_whoever_shows_it() -> None:
+    for shown in ("np.int64(6)", "6"):
+        found = use(f">>> np.sum([1, 5])\n{shown}\n", "(a, axis=None)", "numpy.sum")
+        assert found is not None
+        assert "return np.asarray(np.sum(a)).tolist()" in found.code
+        assert found.tests == ("assert apply_sum([1, 5]) == 6",)
+
+
+def test_what_is_printed_is_returned() -> None:
+    found = use(">>> print(list(chunked([1, 2], 1)))\n[[1], [2]]\n")
+    assert found is not None
+    assert "    return list(chunked(iterable, n))" in found.code
+
+
+def test_a_test_imports_the_types_that_are_shown() -> None:
+    found = use(">>> chunked([1, 1], 1)\nCounter({1: 2})\n")
+    assert found is not None
+    assert found.tests == ("from collections import Counter\nassert apply_chunked([1, 1], 1) == Counter({1: 2})",)
+
+
 @pytest.mark.parametrize(
     "doc",
     [
