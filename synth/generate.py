@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.languages import LANGUAGES
+from synth.api import packages_of
 from synth.batch_store import check_none_open
 from synth.budget import NO_BUDGET, Budget
 from synth.calls import Price
@@ -347,16 +348,15 @@ def _sandbox(
     from sandbox.pool import SandboxPool
 
     wanted = order.languages or ((recipe.file.language,) if recipe.file.language else ())
+    packages = (*recipe.file.packages, *packages_of(order.seeds or recipe.seeds))
     image = None
     if not wanted:  # rows draw theirs, or have their seed's
         with closing(connect()) as engine:
-            image = best_image(engine, recipe.file.packages)
+            image = best_image(engine, packages)
     # The pool closes first: it ends the runs that the threads would wait for.
     with (
         ThreadPoolExecutor(order.workers, "sandbox") as threads,
-        SandboxPool(
-            order.workers, image, languages=wanted, packages=recipe.file.packages, rerun_timeouts="doubtful"
-        ) as pool,
+        SandboxPool(order.workers, image, languages=wanted, packages=packages, rerun_timeouts="doubtful") as pool,
     ):
         languages = check_languages(recipe, order.languages or pool.languages)
         say(f"sandbox: {order.workers} containers{f' for {len(languages)} languages' if len(languages) > 1 else ''}")

@@ -1,8 +1,9 @@
 """Every source of seeds as one iterator of `Seed`: `open_seeds`.
 
-Sources: the bundled starter set, functions with doctests in installed packages, folders of files, row files (JSON
-Lines, JSON, Parquet, Arrow), and Hugging Face datasets. Seeds come lazily, in an order that depends on nothing but the
-source and `seed`, each text once. What a source holds and cannot give is counted by `kind.rule`, not raised.
+Sources: the bundled starter set, functions with doctests and the public API of installed packages, folders of files,
+row files (JSON Lines, JSON, Parquet, Arrow), and Hugging Face datasets. Seeds come lazily, in an order that depends on
+nothing but the source and `seed`, each text once. What a source holds and cannot give is counted by `kind.rule`, not
+raised.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from synth import api
 from synth.doctests import Example
 from synth.errors import SeedError
 from synth.folders import files_in, language_of, license_tag, read_source
@@ -28,8 +30,8 @@ from synth.packages import Package, find_package
 from synth.tables import ROW_SUFFIXES, Row, read_hub, read_rows
 
 FORMS = (
-    "'starter', 'doctest:PACKAGE[,PACKAGE...]', a folder, a text or code file, a .jsonl, .json, .parquet or .arrow "
-    "file, or 'hf:OWNER/NAME[:CONFIG][:SPLIT]'"
+    "'starter', 'doctest:PACKAGE[,PACKAGE...]', 'api:PACKAGE[,PACKAGE...]', a folder, a text or code file, a .jsonl, "
+    ".json, .parquet or .arrow file, or 'hf:OWNER/NAME[:CONFIG][:SPLIT]'"
 )
 TEXT_COLUMNS = ("text", "code", "content", "instruction")
 SHUFFLE_WINDOW = 10_000
@@ -62,6 +64,12 @@ class Seed:
     source: str = ""
     """Such as `more-itertools==10.5.0:more_itertools/recipes.py::take` or `rows.jsonl:12`."""
     license: str = ""
+    required: tuple[str, ...] = ()
+    """Full names of the APIs that an answer must call, such as `numpy.clip`."""
+    package: str = ""
+    """The package that has them, such as `numpy==2.2.6`."""
+    reference: str = ""
+    """What is documented of them, without examples."""
 
 
 def open_seeds(spec: str, *, seed: int = 0, skipped: Counter[str] | None = None) -> Iterator[Seed]:
@@ -85,6 +93,8 @@ def _open(spec: str, skipped: Counter[str]) -> Iterator[Seed]:
             raise SeedError(f"{spec}: must name a package, got none; name a package, such as doctest:more-itertools")
         packages = [find_package(name, spec=spec) for name in names]
         return itertools.chain.from_iterable(_from_package(package, skipped) for package in packages)
+    if spec.startswith(api.PREFIX):
+        return itertools.chain.from_iterable(_from_apis(package, skipped) for package in api.packages_in(spec))
     if spec.startswith("hf:"):
         return _from_rows(read_hub(spec.removeprefix("hf:")), spec, skipped)
     path = Path(spec).expanduser()
@@ -158,6 +168,26 @@ def _from_package(package: Package, skipped: Counter[str]) -> Iterator[Seed]:
             continue
         source = f"{package.label}:{inner.as_posix()}"
         yield from (_from_function(function, source=source, license=package.license) for function in functions)
+
+
+def _from_apis(package: Package, skipped: Counter[str]) -> Iterator[Seed]:
+    for topic in api.topics(api.read_apis(package, skipped)):
+        usage = topic.usage
+        yield Seed(
+            id=_id(topic.text),
+            text=topic.text,
+            code=usage.code if usage else "",
+            entry_point=usage.entry_point if usage else "",
+            signature=usage.signature if usage else "",
+            summary=topic.summary,
+            examples=usage.examples if usage else (),
+            tests=usage.tests if usage else (),
+            source=f"{package.label}:{topic.required[0]}",
+            license=package.license,
+            required=topic.required,
+            package=package.label,
+            reference=topic.reference,
+        )
 
 
 def _from_folder(folder: Path, skipped: Counter[str]) -> Iterator[Seed]:
