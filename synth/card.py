@@ -7,6 +7,7 @@ Not covered: what was paid for rows that a limit left unfinished (`synth status`
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ _SIZES = (
     (10_000_000, "1M<n<10M"),
 )
 _LARGEST = "10M<n<100M"
+MAX_LINES = 50
+"""Of one table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ class CardStats:
         made = sample.provenance
         self.rows.add(sample)
         self.teachers[made.teacher or "unknown"] += 1
-        self.sources[f"{made.seed_source or 'unknown'} ({made.seed_license or 'licence unknown'})"] += 1
+        self.sources[f"{source_of(made.seed_source)} ({made.seed_license or 'licence unknown'})"] += 1
         self.licenses |= {made.seed_license} - {""}
         self.locales.add(sample.locale)
         self.languages.add(sample.language)
@@ -102,6 +105,11 @@ def benchmark_of(detail: str) -> str:
     """The test set that a drop's detail names, as in `HumanEval/12: add(`."""
     task = detail.partition(":")[0]
     return task.rpartition("/")[0] or task or "unknown"
+
+
+def source_of(seed_source: str) -> str:
+    """Where a seed is from without its place in there: `more-itertools==10.5.0`, `rows.jsonl`, `src/a.py`."""
+    return re.split(r"::|:\d+$|:[^:]*/", seed_source)[0] or "unknown"
 
 
 def render_card(stats: CardStats, facts: CardFacts) -> str:
@@ -229,7 +237,7 @@ def _contamination(stats: CardStats, facts: CardFacts) -> str:
 
 
 def _table_of_sources(stats: CardStats) -> str:
-    return "## Seeds and their licences\n\n" + table("source and licence", "rows", stats.sources)
+    return table("source and licence", "rows", stats.sources, title="Seeds and their licences")
 
 
 def _cost(run: RowStats) -> str:
@@ -262,15 +270,19 @@ rows = load_dataset("path/to/this/folder", "{subset}", split="train")
 {choice}
 ```
 
-{said} `scores` and `templates` are JSON objects, `tag` names the subset."""
+{said}
+`scores` and `templates` are JSON objects, `tag` names the subset."""
 
 
-def table(name: str, number: str, rows: dict[str, int]) -> str:
-    """A two-column Markdown table; a `Counter` is put largest first."""
-    items: Iterable[tuple[str, int]] = rows.items()
+def table(name: str, number: str, rows: dict[str, int], *, title: str = "") -> str:
+    """A two-column Markdown table; a `Counter` is put largest first, and its tail is summed up."""
+    items = list(rows.items())
     if isinstance(rows, Counter):
-        items = sorted(items, key=lambda item: (-item[1], item[0]))
-    lines = [f"| {name} | {number} |", "|---|---:|"]
+        items.sort(key=lambda item: (-item[1], item[0]))
+        if len(rest := items[MAX_LINES:]) > 1:
+            items[MAX_LINES:] = [(f"{len(rest):,} others", sum(count for _, count in rest))]
+    lines = [f"## {title}", ""] if title else []
+    lines += [f"| {name} | {number} |", "|---|---:|"]
     lines += [f"| {cell(label)} | {count} |" for label, count in items]
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ import click
 
 from sandbox.console import command_line, exit_code
 from sandbox.verdict import SandboxError
-from synth import cli_runs
+from synth import cli_data, cli_runs
 from synth.curate_cli import decontaminate, dedup
 from synth.errors import SynthError
 
@@ -46,7 +46,7 @@ def cli(debug: bool) -> None:
 
 cli.add_command(dedup)
 cli.add_command(decontaminate)
-for command in cli_runs.COMMANDS:
+for command in (*cli_runs.COMMANDS, *cli_data.COMMANDS):
     cli.add_command(command)
 
 

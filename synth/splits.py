@@ -18,7 +18,7 @@ from synth.parquet import Shards, ShardSize
 from synth.training_rows import Layout, Row, arrow_schema, layout_of
 
 TRAIN, VALIDATION = "train", "validation"
-_NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\s]')
+NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\s]')
 """What `datasets` does not take in the name of a configuration."""
 
 
@@ -34,7 +34,7 @@ class Form:
     @classmethod
     def of(cls, subset: str, *, layout: Layout | None = None, size: ShardSize | None = None) -> Form:
         """That of a subset; the layout is the one that OpenCoder's set of the name has."""
-        subset = _NOT_IN_NAMES.sub("_", subset)
+        subset = NOT_IN_NAMES.sub("_", subset)
         return cls(subset=subset, layout=layout or layout_of(subset), size=size or ShardSize())
 
     @classmethod
