@@ -129,9 +129,13 @@ def row_of_any(row: Mapping[str, Any], layout: Layout, *, tag: str, source: str)
         return None
     names = columns(layout)
     taken = {name: row[name] for name in names if name in row and _fits(row[name], name)}
-    blank = {name: _blank(name) for name in names}
     license = row.get("license") if isinstance(row.get("license"), str) else ""
-    new = blank | {"evidence": "none", "seed_license": license, "seed_source": source, "locale": "en"} | taken | body
+    new = (
+        _blank_row(layout)
+        | {"evidence": "none", "seed_license": license, "seed_source": source, "locale": "en"}
+        | taken
+        | body
+    )
     if new["evidence"] not in EVIDENCE:
         new["evidence"] = "none"
     if not new["id"]:
@@ -207,6 +211,12 @@ def _is_like(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
     return isinstance(value, kind)
+
+
+@functools.cache
+def _blank_row(layout: Layout) -> Row:
+    """A row that says nothing; not to be changed."""
+    return {name: _blank(name) for name in columns(layout)}
 
 
 def _blank(name: str) -> Any:
