@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pretrain.errors import ShardError
-from synth.files import JSONL_SUFFIXES, PARQUET_SUFFIXES
+from synth.files import JSONL_SUFFIXES, PARQUET_SUFFIXES, training_files
 
 WHOLE_FILE_BYTES = 16 << 20
 """Larger files are told apart by size, beginning and end, so that a finished pack says so at once."""
@@ -128,7 +128,8 @@ def _named_files(name: str, path: Path) -> Iterator[tuple[tuple[bool, str], Path
     if (path / "train").is_dir() and (path / "heldout").is_dir():
         raise ShardError(f"{name}={path}: a corpus folder, held-out text included; give it without a name")
     known = PARQUET_SUFFIXES + JSONL_SUFFIXES
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _is_data(file, path))
+    files = [path] if path.is_file() else training_files(path)
+    files = files or sorted(file for file in path.rglob("*") if _is_data(file, path))
     if not path.exists():
         raise ShardError(f"{name}={path}: no such file or folder")
     if not files or files[0].suffix not in known:

@@ -12,7 +12,7 @@ import click
 
 from sandbox.console import command_line, exit_code
 from sandbox.verdict import SandboxError
-from synth import cli_runs
+from synth import cli_data, cli_runs
 from synth.cli_recipes import recipes
 from synth.curate_cli import decontaminate, dedup
 from synth.errors import SynthError
@@ -48,7 +48,7 @@ def cli(debug: bool) -> None:
 cli.add_command(dedup)
 cli.add_command(decontaminate)
 cli.add_command(recipes)
-for command in cli_runs.COMMANDS:
+for command in (*cli_runs.COMMANDS, *cli_data.COMMANDS):
     cli.add_command(command)
 
 

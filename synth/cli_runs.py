@@ -31,7 +31,7 @@ def status(run: Path | None, as_json: bool) -> None:
     from synth.ledger import Ledger
     from synth.runs import RunFolder, latest_funnel
 
-    folder = RunFolder(run or _newest())
+    folder = RunFolder(run or newest_run())
     with Ledger(folder.path, read_only=True) as ledger:
         spent, progress, batches = ledger.spent(), ledger.progress(), ledger.open_batches()
     done = folder.read_manifest() if folder.manifest.exists() else None
@@ -84,7 +84,7 @@ def explain(row: str, run: Path | None) -> None:
     from synth.runs import RunFolder
     from synth.show import Story, print_story
 
-    folder = RunFolder(run or _newest())
+    folder = RunFolder(run or newest_run())
     with Ledger(folder.path, read_only=True) as ledger:
         sample = _find(row, StoredSamples(folder.samples), folder.path)
         events = list(_events(sample, ledger))
@@ -149,14 +149,14 @@ def report(run: Path | None) -> None:
     from synth.runs import RunFolder
     from synth.sample import Funnel
 
-    folder = RunFolder(run or _newest())
+    folder = RunFolder(run or newest_run())
     done = folder.read_manifest()
     facts = RunFacts(**{field.name: done[field.name] for field in dataclasses.fields(RunFacts)})
     write_report(folder.report, StoredSamples(folder.samples), Funnel(**done["funnel"]), facts)
     click.echo(folder.report)
 
 
-def _newest() -> Path:
+def newest_run() -> Path:
     """The run folder written to last."""
     found = sorted(Path("runs").glob("*/ledger.sqlite"), key=lambda path: path.stat().st_mtime)
     if not found:

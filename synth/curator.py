@@ -14,6 +14,8 @@ from synth.curate.near import NearIndex
 from synth.errors import SynthError
 from synth.sample import Sample
 
+BENCHMARKS = ("humaneval",)
+"""What rows are searched for."""
 _ID_BYTES = 8
 
 
@@ -24,7 +26,7 @@ class Curator:
     """
 
     def __init__(self) -> None:
-        self._decontaminator = Decontaminator([load_benchmark("humaneval")])
+        self._decontaminator = Decontaminator([load_benchmark(name) for name in BENCHMARKS])
         self._exact = ExactIndex()
         self._near = NearIndex()
         self._ids = bytearray()

@@ -65,6 +65,14 @@ def publish(file: IO[bytes], temporary: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
+def training_files(folder: Path) -> list[Path]:
+    """The Parquet files of an export's training split, in order; none for any other folder.
+
+    An export says the same rows again under `messages/`, and that of `synth mix` under `subsets/` as well.
+    """
+    return sorted((folder / "data").glob("train-*-of-*.parquet"))
+
+
 def read_table(path: Path) -> Table:
     """Every row of a `.jsonl`, `.ndjson` or `.parquet` file. Raises: `SynthError` with file and line."""
     check_suffix(path)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from synth.files import training_files
 from synth.tables import ROW_SUFFIXES
 
 LANGUAGES = {
@@ -44,8 +45,11 @@ _LICENSE_TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+ ()-]*[\w.+)])")
 def files_in(folder: Path) -> list[Path]:
     """The files to read in `folder`, sorted: code and prose, or where there is no code but a dataset, its row files.
 
-    Of a dataset with splits, test and validation are left out: they are for measuring.
+    Of a dataset with splits, test and validation are left out: they are for measuring. Of an export, what is there
+    twice.
     """
+    if exported := training_files(folder):
+        return exported
     files = sorted(_walk(folder))
     rows = [file for file in files if file.suffix in ROW_SUFFIXES - {".json"}]
     # Beside Parquet or Arrow files, `.json` is the data set's description and `.md` its card.

@@ -25,17 +25,19 @@ from synth.curator import Curator
 from synth.endpoints import Spec, Vllm, open_teacher
 from synth.engine import Batch, cook
 from synth.errors import SynthError, TeacherRefused
-from synth.export import ROW_GROUP, SHARD_ROW_GROUP, ExportWriter, SamplesWriter, StoredSamples, card_facts
+from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
 from synth.figures import RowStats, RunFacts
 from synth.ledger import Ledger
+from synth.parquet import ROW_GROUP, SHARD_ROW_GROUP
 from synth.progress import Snapshot
 from synth.recipe import Recipe, flat, open_recipe
 from synth.report import write_report
 from synth.runs import RunFolder, collect_facts, outcome
 from synth.sample import Sample
-from synth.schema import Ask
+from synth.schema import Ask, Emit
 from synth.seeds import open_seeds
 from synth.shards import Draw, Shard
+from synth.splits import Form
 from synth.steps import AnyTeacher, Kitchen
 from synth.teacher import STALL_S, TIMEOUT_S, Limits, Teacher
 from synth.templates import LOCALES
@@ -164,7 +166,7 @@ async def generate(
         kitchen.languages = languages
         stats = RowStats()
         stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch, note=write)))
-        output = _Output(folder, write=write, export=order.shard is None)
+        output = _Output(folder, form_of(recipe), write=write, export=order.shard is None)
 
         def emit(sample: Sample) -> None:
             stats.add(sample)
@@ -194,13 +196,14 @@ async def generate(
 class _Output:
     """Where finished rows go: into the files of the run (without `export` only all rows), or, for a preview, a list."""
 
-    def __init__(self, folder: RunFolder, *, write: bool, export: bool) -> None:
+    def __init__(self, folder: RunFolder, form: Form, *, write: bool, export: bool) -> None:
         self._folder = folder
+        self._form = form
         self._shown: list[Sample] = []
         self._writers: list[SamplesWriter | ExportWriter] = []
         if write:
             self._writers.append(SamplesWriter(folder.samples, ROW_GROUP if export else SHARD_ROW_GROUP))
-        self._export = ExportWriter(folder.export) if write and export else None
+        self._export = ExportWriter(folder.export, form) if write and export else None
         if self._export:
             self._writers.append(self._export)
         self._held = ExitStack()
@@ -228,7 +231,7 @@ class _Output:
     def describe(self, recipe: Recipe, batch: Batch, facts: RunFacts) -> None:
         """Writes the pages over the rows."""
         assert self._export is not None, "a preview has no pages, nor has a shard"
-        card = card_facts(recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel)
+        card = card_facts(self._form, recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel)
         self._export.write_card(card)
         write_report(self._folder.report, self.samples, batch.funnel, facts)
 
@@ -379,6 +382,12 @@ def check_languages(recipe: Recipe, there: Sequence[str]) -> tuple[str, ...]:
     return left
 
 
+def form_of(recipe: Recipe) -> Form:
+    """What the training set of a recipe looks like: that of its subset, or documents where it emits `text`."""
+    last = recipe.steps[-1]
+    return Form.of(recipe.subset, layout="documents" if isinstance(last, Emit) and last.text else None)
+
+
 def _facts(order: Order, folder: RunFolder, seeds: str, kitchen: Kitchen) -> RunFacts:
     return collect_facts(
         folder,
@@ -396,22 +405,24 @@ def _part_facts(shard: Shard, draw: Draw, batch: Batch, kitchen: Kitchen) -> dic
         "shard": str(shard),
         "complete": draw.ended and batch.seeds - batch.unfinished == draw.taken,
         "seeds_digests": draw.digests,
-        "about": kitchen.recipe.file.about,
         "judge": kitchen.judge.name if kitchen.judge else "",
     }
 
 
 def manifest(order: Order, recipe: Recipe, batch: Batch, facts: RunFacts) -> dict[str, Any]:
     """What made the run and what came of it, as plain data."""
+    form = form_of(recipe)
     made = {
         "recipe": facts.recipe,
+        "about": recipe.file.about,
+        "subset": form.subset,
+        "layout": form.layout,
         "recipe_folder": str(recipe.folder),
         "files": recipe.fingerprints,
         "seeds_source": facts.seeds_source,
         "teacher": facts.teacher,
         "locale": order.locale,
         "languages": list(order.languages),
-        "subset": recipe.subset,
         "seed": order.seed,
     }
     return made | outcome(facts, batch.funnel, rows=order.rows, stopped_by=batch.stopped_by)

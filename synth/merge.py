@@ -30,8 +30,9 @@ from synth.report import write_report
 from synth.runs import RunFolder, collect_facts, outcome
 from synth.sample import Sample
 from synth.shards import Shard
+from synth.splits import Form
 
-ALIKE = ("recipe", "about", "seeds_source", "teacher", "judge", "locale", "seed")
+ALIKE = ("recipe", "about", "subset", "layout", "seeds_source", "teacher", "judge", "locale", "seed")
 """What the manifests of all shards must say alike, beside the recipe's files and the version."""
 SLICE = 256
 """Rows curated at once."""
@@ -114,8 +115,8 @@ def _open(path: Path) -> Part:
 def _check_alike(one: Part, other: Part) -> None:
     """Raises: `RunFolderError` where the two were not made from the same things."""
     for name in ALIKE:
-        if one.facts[name] != other.facts[name]:
-            said = f"{other.facts[name]!r} here and {one.facts[name]!r} in {one}"
+        if one.facts.get(name) != other.facts.get(name):
+            said = f"{other.facts.get(name)!r} here and {one.facts.get(name)!r} in {one}"
             raise RunFolderError(f"{other}: another {name.replace('_', ' ')}, {said}; cook one of them again")
     mine, theirs = one.facts["files"], other.facts["files"]
     if changed := [name for name in sorted(mine.keys() | theirs.keys()) if mine.get(name) != theirs.get(name)]:
@@ -181,9 +182,10 @@ def merge(
     """
     parts = open_parts(folders)
     folder = RunFolder(out)
+    form = Form.of_manifest(parts[0].facts)
     batch, stats = Batch(), RowStats()
     with Ledger(folder.path) as ledger:
-        with SamplesWriter(folder.samples) as samples, ExportWriter(folder.export) as export:
+        with SamplesWriter(folder.samples) as samples, ExportWriter(folder.export, form) as export:
             say(f"rows of {len(parts)} shards")
             for sample in _prefix(parts, rows, batch):
                 samples.add(sample)
@@ -200,7 +202,7 @@ def merge(
         ledger.note_progress({"kept": batch.num_kept, "dropped": dict(batch.dropped), "seeds": batch.seeds})
         facts = _facts(parts[0], folder, ledger, command)
     about = parts[0].facts["about"]
-    export.write_card(card_facts(recipe=facts.recipe, about=about, funnel=batch.funnel))
+    export.write_card(card_facts(form, recipe=facts.recipe, about=about, funnel=batch.funnel))
     stored = StoredSamples(folder.samples)
     write_report(folder.report, stored, batch.funnel, facts)
     folder.write_manifest(_manifest(parts, rows, batch, facts))

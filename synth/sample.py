@@ -92,7 +92,7 @@ class Sample:
     instruction: str = ""
     response: str = ""
     text: str = ""
-    """The row as a document, in sets to pretrain on."""
+    """The document to train on, for rows that are no conversation."""
     code: str = ""
     entry_point: str = ""
     tests: tuple[str, ...] = ()
@@ -112,7 +112,8 @@ class Sample:
     @functools.cached_property
     def id(self) -> str:
         """16 hex digits over recipe, seed and content: the name of the row everywhere."""
-        content = "\x00".join((self.recipe, self.seed_id, self.instruction, self.response))
+        texts = (self.instruction, self.response, self.text) if self.text else (self.instruction, self.response)
+        content = "\x00".join((self.recipe, self.seed_id, *texts))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def drop(self, reason: str, detail: str = "") -> Sample:

@@ -171,6 +171,8 @@ class Row:
         self._verdicts: dict[str, str] = {}
         """The key of each verdict -> what it was for."""
         self._verified: dict[str, Any] = {}
+        self._unverified: parse.Solution | None = None
+        """What would have been the answer if nothing were verified."""
 
     async def cook(self) -> Sample:
         """The row at its end.
@@ -188,7 +190,8 @@ class Row:
             end = failure if isinstance(failure, Dropped) else Dropped("ask.failed", str(failure))
             instruction = str(self._variables.get("instruction") or "")
             known = {"instruction": instruction, "entry_point": self._seed.entry_point}
-            fields = {**known, **self._verified, **({"check": end.check} if end.check else {})}
+            checked = {"check": end.check} if end.check else {}
+            fields = {**known, **self._verified, **self._without_verification(), **checked}
             return self._sample(**fields).drop(end.reason, end.detail)
 
     async def _take(self, step: AnyStep) -> None:
@@ -358,6 +361,8 @@ class Row:
         instruction = str(self._variables.get("instruction") or "")
         outcome = await self._verifier(step).verify(self._seed, candidates, proposed or (), instruction)
         if isinstance(outcome, Rejected):
+            if candidates and outcome.reason.startswith("verify."):
+                self._unverified = candidates[0]
             raise Dropped(outcome.reason, outcome.detail, outcome.check)
         solvers = [ask for ask in self._recipe.setters_of(step.code or "") if isinstance(ask, Ask)]
         alone = all(self._recipe.sees_only_the_instruction(localized(s.template, self._locale)) for s in solvers)
@@ -451,6 +456,20 @@ class Row:
         text = self._recipe.render_text(step.text, self._locale, self._variables) if step.text else ""
         said = {"instruction": instruction, "response": response, "text": text}
         return {**said, "scores": scores, **(self._verified or self._unrun())}
+
+    def _without_verification(self) -> dict[str, Any]:
+        """What a row that verification dropped would have been without it, as far as the recipe can say."""
+        if self._unverified is None:
+            return {}
+        code = self._unverified.code
+        unchecked = {"solution": self._unverified, "code": code, "kept_tests": (), "evidence": "none"}
+        self._variables = self._variables | unchecked
+        last = self._recipe.steps[-1]
+        assert isinstance(last, Emit), "the recipe was checked"
+        try:
+            return self._emitted(last) | {"code": code}
+        except (Dropped, SynthError):  # it says something that only a verified row has
+            return {"code": code}
 
     def _unrun(self) -> dict[str, Any]:
         """The code of a row that nothing ran, if it has any."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from synth.card import CardFacts, CardStats, render_card
 from synth.sample import Funnel, Provenance, Sample
 
-FACTS = CardFacts(recipe="educational", funnel=Funnel(seeds=4, kept=2, dropped={"verify.failed": 2}))
+FACTS = CardFacts(
+    recipe="evol",
+    subset="evol_instruct",
+    benchmarks=("humaneval", "mine.jsonl"),
+    funnel=Funnel(seeds=4, kept=2, dropped={"verify.failed": 2}),
+)
 
 
 def sample(cost_usd: float | None = None, *, calls: int = 3, **changes: object) -> Sample:
@@ -59,5 +65,31 @@ def test_without_a_kept_row_there_is_no_cost_per_row() -> None:
 def test_a_name_cannot_break_the_table_it_stands_in(hostile: str) -> None:
     made = Provenance(teacher=hostile, seed_source=hostile)
     text = card([Sample(recipe="r", seed_id="s", provenance=made)])
-    tables = [line for line in text.splitlines() if line.startswith("|") and "evidence" not in line]
-    assert all(line.replace("\\|", "").count("|") in (3, 4) for line in tables)
+    tables = [lines for lines in text.replace("\\|", "").split("\n\n") if lines.startswith("|")]
+    assert tables
+    assert all(len({line.count("|") for line in table.splitlines()}) == 1 for table in tables)
+
+
+def test_contamination_is_counted_by_test_set_and_rule() -> None:
+    hits = {"HumanEval/1: add(": "decontaminate.entry_point", "HumanEval/2: x": "decontaminate.entry_point"}
+    hits |= {"MBPP/7: a b c": "decontaminate.ten_gram"}
+    text = card([sample(), *(sample().drop(reason, detail) for detail, reason in hits.items())])
+    assert "Searched for: humaneval, mine.jsonl" in text
+    assert "| HumanEval | `decontaminate.entry_point` | 2 |" in text
+    assert "| MBPP | `decontaminate.ten_gram` | 1 |" in text
+
+
+def test_the_funnel_is_a_waterfall_that_ends_at_the_rows_there() -> None:
+    text = card([sample(), sample(), sample().drop("verify.failed"), sample().drop("verify.failed")])
+    for line in (
+        "| seeds | 4 | 4 | 100.0% |",
+        "| `verify.failed` | -2 | 2 | 50.0% |",
+        "| in this dataset | 2 | 2 | 50.0% |",
+    ):
+        assert line in text
+
+
+def test_the_front_matter_names_the_subset_as_a_configuration() -> None:
+    matter = yaml.safe_load(card([sample()]).split("---")[1])
+    files = [{"split": "train", "path": "data/train-*.parquet"}]
+    assert matter["configs"] == [{"config_name": "evol_instruct", "data_files": files}]

@@ -15,11 +15,16 @@ import pytest
 import yaml
 
 from synth.errors import RunFolderError
-from synth.export import DATA_FILE, read_samples, write_export, write_samples
+from synth.export import read_samples, write_export, write_samples
 from synth.files import atomic_file
+from synth.parquet import ShardSize
 from synth.sample import EVIDENCE, Check, Funnel, Provenance, Sample, TestOutcome
+from synth.selection import Selection
+from synth.splits import Form
 
 EDUCATIONAL = ["seq_id", "instruction", "output", "code", "entry_point", "testcase"]
+FORM = Form.of("educational_instruct")
+DATA_FILE = "data/train-00000-of-00001.parquet"
 
 
 def random_sample(rng: random.Random) -> Sample:
@@ -47,6 +52,7 @@ def random_sample(rng: random.Random) -> Sample:
         recipe="educational",
         seed_id=text(),
         instruction=text(),
+        text=text(),
         response=text(),
         tests=texts(),
         evidence=rng.choice(EVIDENCE),
@@ -88,31 +94,31 @@ def test_every_field_of_a_sample_has_a_column(tmp_path: Path, samples: list[Samp
 def test_the_same_samples_give_the_same_bytes(tmp_path: Path, samples: list[Sample]) -> None:
     for name in ("one", "two"):
         write_samples(tmp_path / name / "samples.parquet", samples)
-        write_export(tmp_path / name, samples, recipe="r")
+        write_export(tmp_path / name, samples, FORM, recipe="r")
     for file in ("samples.parquet", DATA_FILE, "README.md"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_the_training_set_begins_with_the_educational_columns(tmp_path: Path, samples: list[Sample]) -> None:
-    write_export(tmp_path, samples, recipe="r")
+    write_export(tmp_path, samples, FORM, recipe="r")
     assert pyarrow.parquet.read_schema(tmp_path / DATA_FILE).names[:6] == EDUCATIONAL
 
 
 def test_only_kept_rows_are_exported_and_numbered_in_order(tmp_path: Path, samples: list[Sample]) -> None:
     kept = [sample for sample in samples if sample.dropped is None]
-    assert write_export(tmp_path, samples, recipe="r") == len(kept)
+    assert write_export(tmp_path, samples, FORM, recipe="r") == len(kept)
     assert [(row["seq_id"], row["id"]) for row in exported(tmp_path)] == [(i, s.id) for i, s in enumerate(kept)]
 
 
 def test_only_the_evidence_asked_for_is_exported(tmp_path: Path, samples: list[Sample]) -> None:
-    write_export(tmp_path, samples, recipe="r", evidence=["seed", "self"])
+    write_export(tmp_path, samples, FORM, recipe="r", selection=Selection(evidence=frozenset({"seed", "self"})))
     assert {row["evidence"] for row in exported(tmp_path)} == {"seed", "self"}
 
 
 def test_a_row_carries_its_conversation_and_its_test_results(tmp_path: Path) -> None:
     check = Check(status="passed", outcomes=(TestOutcome(test="assert f(1)", passed=True),))
     sample = Sample(recipe="r", seed_id="s", instruction="Ask", response="Answer", tests=("assert f(1)",), check=check)
-    write_export(tmp_path, [sample], recipe="r")
+    write_export(tmp_path, [sample], FORM, recipe="r")
     (row,) = exported(tmp_path)
     assert row["messages"] == [{"role": "user", "content": "Ask"}, {"role": "assistant", "content": "Answer"}]
     assert row["test_results"] == [{"test": "assert f(1)", "passed": True}]
@@ -121,25 +127,115 @@ def test_a_row_carries_its_conversation_and_its_test_results(tmp_path: Path) -> 
 
 def test_the_card_adds_up_and_names_the_licences(tmp_path: Path, samples: list[Sample]) -> None:
     funnel = Funnel(seeds=100, kept=38, dropped={"verify.failed": 60, "dedup.near": 2})
-    kept = write_export(tmp_path, samples, recipe="educational", funnel=funnel)
+    kept = write_export(tmp_path, samples, FORM, recipe="educational", funnel=funnel)
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     matter = yaml.safe_load(card.split("---")[1])
     assert matter["license_name"] == "Apache-2.0 AND MIT"
     assert matter["size_categories"] == ["n<1K"]
-    assert "| `verify.failed` | -60 |" in card
+    assert "| `verify.failed` | -60 | 40 | 40.0% |" in card
     assert f"| in this dataset | {kept} |" in card
 
 
+def test_rows_are_spread_over_shards_in_order(tmp_path: Path, samples: list[Sample]) -> None:
+    kept = [sample.id for sample in samples if sample.dropped is None]
+    write_export(tmp_path, samples, Form.of("x", size=ShardSize(rows=15)), recipe="r")
+    files = sorted((tmp_path / "data").iterdir())
+    names = [f"train-{number:05}-of-{len(files):05}.parquet" for number in range(-(-len(kept) // 15))]
+    assert [file.name for file in files] == names
+    assert [row["id"] for file in files for row in pyarrow.parquet.read_table(file).to_pylist()] == kept
+
+
+def test_a_shard_ends_by_its_megabytes_too(tmp_path: Path) -> None:
+    samples = [Sample(recipe="r", seed_id=str(i), instruction="i", response="x" * 10_000) for i in range(512)]
+    write_export(tmp_path, samples, Form.of("x", size=ShardSize(megabytes=3)), recipe="r")
+    counts = [pyarrow.parquet.read_metadata(file).num_rows for file in sorted((tmp_path / "data").iterdir())]
+    assert counts == [256, 256]  # two conversations of 10 kB a row, looked at every 128 rows
+
+
+def test_another_export_leaves_no_shard_of_the_last(tmp_path: Path, samples: list[Sample]) -> None:
+    write_export(tmp_path, samples, Form.of("x", size=ShardSize(rows=5)), recipe="r")
+    (tmp_path / "data" / ".train-00007").write_text("of a process that was killed")
+    write_export(tmp_path, samples, FORM, recipe="r")
+    assert [file.name for file in (tmp_path / "data").iterdir()] == [Path(DATA_FILE).name]
+
+
+def test_a_failed_export_leaves_the_old_shards(tmp_path: Path, samples: list[Sample]) -> None:
+    write_export(tmp_path, samples, FORM, recipe="r")
+    before = (tmp_path / DATA_FILE).read_bytes()
+    broken = [dataclasses.replace(samples[0], dropped=None, code=7)]  # type: ignore[arg-type]
+    with pytest.raises(pyarrow.ArrowException):
+        write_export(tmp_path, broken, FORM, recipe="r")
+    assert [file.read_bytes() for file in (tmp_path / "data").iterdir()] == [before]
+
+
+def test_conversations_are_json_lines_too(tmp_path: Path, samples: list[Sample]) -> None:
+    write_export(tmp_path, samples, FORM, recipe="r")
+    lines = (tmp_path / "messages" / "train.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    wanted = [{name: row[name] for name in ("messages", "id", "evidence")} for row in exported(tmp_path)]
+    assert [json.loads(line) for line in lines] == wanted
+
+
+def test_documents_begin_with_text_and_language_and_have_no_conversation(tmp_path: Path) -> None:
+    sample = Sample(recipe="r", seed_id="s", instruction="i", response="o", text="A document", language="rust")
+    write_export(tmp_path, [sample], FORM, recipe="r")
+    write_export(tmp_path, [sample], Form.of("synthetic_qa"), recipe="r")
+    (row,) = exported(tmp_path)
+    assert list(row.items())[:2] == [("text", "A document"), ("lang", "rust")]
+    assert row["tag"] == "synthetic_qa"
+    assert not (tmp_path / "messages" / "train.jsonl").exists()
+
+
+def test_rows_that_only_verification_dropped_are_put_back_labelled(tmp_path: Path) -> None:
+    rows = [
+        Sample(recipe="r", seed_id=str(number), instruction="i", response="o", dropped=reason)
+        for number, reason in enumerate([None, "verify.failed", "dedup.near", "ask.leak"])
+    ]
+    rows.append(Sample(recipe="r", seed_id="no answer", instruction="i", dropped="verify.failed"))
+    write_export(tmp_path, rows, FORM, recipe="r", selection=Selection(with_unverified=True))
+    found = [(row["dropped"], row["verified"], row["evidence"]) for row in exported(tmp_path)]
+    assert found == [(None, False, "none"), ("verify.failed", False, "none")]
+    assert "1 rows **failed** verification" in (tmp_path / "README.md").read_text()
+
+
+def test_rows_are_chosen_by_scores_that_they_have(tmp_path: Path) -> None:
+    scores: list[dict[str, float]] = [{"quality": 3}, {"quality": 2.9}, {}]
+    rows = [Sample(recipe="r", seed_id=str(i), scores=each) for i, each in enumerate(scores)]
+    assert write_export(tmp_path, rows, FORM, recipe="r", selection=Selection(min_scores={"quality": 3})) == 1
+
+
+LOAD = """
+import json, sys
+import datasets
+folder, cache, *names = sys.argv[1:]
+for name in names:
+    for split, rows in datasets.load_dataset(folder, name or None, cache_dir=cache).items():
+        print(json.dumps([name, split, len(rows), rows.column_names[:7], rows[0]]))
+"""
+
+
 @pytest.mark.train
-def test_load_dataset_opens_the_folder(tmp_path: Path, samples: list[Sample]) -> None:
+@pytest.mark.parametrize(
+    ("subset", "first"),
+    [
+        ("educational_instruct", [*EDUCATIONAL, "tag"]),
+        ("synthetic_code_snippet", ["text", "lang", "seq_id", "tag"]),
+        ("my own: set", [*EDUCATIONAL, "tag"]),
+    ],
+)
+def test_load_dataset_opens_the_subset_by_name(
+    tmp_path: Path, samples: list[Sample], subset: str, first: list[str]
+) -> None:
     pytest.importorskip("datasets", reason="needs the train extra")
-    kept = write_export(tmp_path / "export", samples, recipe="r")
+    form = Form.of(subset)
+    kept = write_export(tmp_path / "export", samples, form, recipe="r")
     # In a process of its own: importing datasets and its threads is nothing this suite should carry.
-    program = "import sys, json, datasets; r = datasets.load_dataset(sys.argv[1], split='train', cache_dir=sys.argv[2])"
-    program += "; print(json.dumps([r.column_names[:6], len(r), [m['role'] for x in r['messages'] for m in x][:2]]))"
-    command = [sys.executable, "-c", program, str(tmp_path / "export"), str(tmp_path / "cache")]
+    command = [sys.executable, "-c", LOAD, str(tmp_path / "export"), str(tmp_path / "cache"), form.subset, ""]
     answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert json.loads(answer) == [EDUCATIONAL, kept, ["user", "assistant"]]
+    for line, name in zip(answer.split("\n")[:-1], [form.subset, ""], strict=True):
+        found, split, count, names, row = json.loads(line)
+        assert (found, split, count, names[: len(first)]) == (name, "train", kept, first)
+        # What OpenCoder's own loader reads of an instruction set.
+        assert {type(row["instruction"]), type(row["output"])} == {str}
 
 
 def test_an_unreadable_samples_file_is_one_line(tmp_path: Path) -> None:
@@ -168,6 +264,13 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(small_disk: Path) -> None:
     with pytest.raises(RunFolderError, match=r"samples\.parquet: the disk is full; free some space"):
         write_samples(small_disk / "samples.parquet", samples)
     assert list(small_disk.iterdir()) == []
+
+
+def test_samples_of_a_version_without_text_still_read(tmp_path: Path, samples: list[Sample]) -> None:
+    write_samples(tmp_path / "new.parquet", samples)
+    table = pyarrow.parquet.read_table(tmp_path / "new.parquet").drop_columns(["text"])
+    pyarrow.parquet.write_table(table, tmp_path / "old.parquet")
+    assert read_samples(tmp_path / "old.parquet") == [dataclasses.replace(sample, text="") for sample in samples]
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
