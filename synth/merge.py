@@ -32,7 +32,7 @@ from synth.sample import Sample
 from synth.shards import Shard
 from synth.splits import Form
 
-ALIKE = ("recipe", "about", "subset", "layout", "seeds_source", "teacher", "judge", "locale", "seed")
+ALIKE = ("recipe", "about", "subset", "layout", "seeds_source", "teacher", "judge", "locale", "languages", "seed")
 """What the manifests of all shards must say alike, beside the recipe's files and the version."""
 SLICE = 256
 """Rows curated at once."""

@@ -20,7 +20,7 @@ from synth.draws import draw
 from synth.errors import CallFailed, RecipeError, SynthError
 from synth.languages import name_of
 from synth.ledger import Ledger
-from synth.recipe import Recipe, bare
+from synth.recipe import Recipe, bare, flat
 from synth.sample import Check, Provenance, Sample
 from synth.schema import (
     ROW_LANGUAGE,
@@ -463,7 +463,8 @@ class Row:
             return {}
         code = self._unverified.code
         unchecked = {"solution": self._unverified, "code": code, "kept_tests": (), "evidence": "none"}
-        self._variables = self._variables | unchecked
+        unset = dict.fromkeys(name for step in flat(self._recipe.steps) for name in step.sets)
+        self._variables = unset | self._variables | unchecked
         last = self._recipe.steps[-1]
         assert isinstance(last, Emit), "the recipe was checked"
         try:
