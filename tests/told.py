@@ -68,15 +68,16 @@ class Dice:
 
     def run(self, job: Job) -> Verdict:
         rng = random.Random(job.identity("", ""))
-        passes = rng.random() < 0.6
-        results = tuple(TestResult(passed=passes or rng.random() < 0.5) for _ in job.tests)
-        status = "passed" if passes else rng.choice(STATUSES[1:])
+        all_pass, all_fail = (1, 8) if "return None" in job.code else (5, 3)  # a stub mostly tells
+        status = rng.choices(["passed", "failed", rng.choice(STATUSES[1:])], [all_pass, all_fail, 2])[0]
+        mixed = rng.random() < 0.3
+        results = tuple(TestResult(passed=status == "passed" or (mixed and rng.random() < 0.5)) for _ in job.tests)
         return Verdict(
             status=status,
             stdout=rng.choice(["", "\ufffd\x00", "0 1\n1 2\n", "None " * 999]),
             tests_run=len(results),
             tests_passed=sum(result.passed for result in results),
-            test_results=results if passes or rng.random() < 0.8 else (),
+            test_results=results if status in ("passed", "failed") else results[: len(results) // 2],
         )
 
 
@@ -99,7 +100,14 @@ class Cooked:
 
 
 def cook_told(
-    recipe: str, answer: Answer, seeds: Iterable[Seed], folder: Path, *, pool: Any = None, judge: bool = False, **more: Any
+    recipe: str,
+    answer: Answer,
+    seeds: Iterable[Seed],
+    folder: Path,
+    *,
+    pool: Any = None,
+    judge: bool = False,
+    **more: Any,
 ) -> Cooked:
     """Every seed once through the recipe; without a pool the sandbox throws dice. The judge answers as the teacher."""
     teacher: Any = Told(answer)

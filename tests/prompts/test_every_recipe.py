@@ -1,4 +1,4 @@
-"""What every bundled recipe must stand: any answer of a teacher, any verdict, in both languages; and sound templates."""
+"""What every bundled recipe must stand: any answer, any verdict, in both languages; and how templates must read."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from told import Cooked, cook_told, said_in
 
 from sandbox.languages import LANGUAGES
 from synth.calls import Request
-from synth.recipe import BUILT_IN, bundled_recipes, localized, open_recipe
+from synth.recipe import bundled_recipes, open_recipe
+from synth.recipe_check import doubts
 from synth.seeds import Seed, open_seeds
+from synth.templates import localized
 
 RECIPES = sorted(bundled_recipes())
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 FENCE = "`" * 3
 CODE = (
+    "def f(x):\n    return sum(i * i for i in range(x))",
+    "def f(x):\n    total = 0\n    for i in range(x):\n        total += i * i\n    return total",
     "def f(x):\n    return [x for x in range(x)]",
     "def f(x): return x\nprint(f(1))",
     "function f(x) { return x; }",
@@ -40,6 +44,7 @@ TESTS = (
     "print(1)",
 )
 PROSE = (
+    "Write a Python function `f` that returns the sum of the squares of all whole numbers below its argument.",
     "Write a Python function that takes a list and returns what is asked for, and zero where there is nothing.",
     "编写一个函数，接收一个列表，返回其中不同元素的个数；列表为空时返回 0。",
     "Sorry, I cannot do that.",
@@ -52,20 +57,25 @@ PROSE = (
 
 
 def garbage(rng: random.Random, request: Request) -> str:
-    """An answer to anything: at times what was asked for, at times half of it, at times noise."""
+    """An answer to anything: mostly what was asked for, so that rows get far; else half of it, another form, or noise."""
+    said = said_in(request)
     fields = request.sampling.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties")
-    if fields and rng.random() < 0.8:
-        text = json.dumps({name: value_of(rng, field["type"]) for name, field in fields.items()}, ensure_ascii=False)
-        return text if rng.random() < 0.8 else text[: rng.randrange(len(text))]
+    tags = dict.fromkeys(re.findall(r"<(\w+)>", said))
+    language = rng.choice(["python", "python", "", "js", "c", "no such language"])
     noise = bytes(rng.randrange(256) for _ in range(rng.randrange(300))).decode("utf-8", "replace")
-    tagged = "".join(
-        f"<{name}>{rng.choice(PROSE) if name == 'problem' else 'def f(x):'}</{name}>\n"
-        for name in ("problem", "signature", "task", "instruction", "api")
-    )
-    language = rng.choice(["python", "", "js", "c", "no such language"])
-    fenced = f"{FENCE}{language}\n{rng.choice(CODE)}\n{rng.choice([FENCE, '', '~~~'])}\n"
-    tests = f"{FENCE}{language}\n{rng.choice(TESTS)}\n{FENCE}"
-    return rng.choice([noise, tagged, tagged, fenced, fenced, tests, tests, *rng.sample(PROSE, 3), fenced + tests + noise])
+    answers = {
+        "json": json.dumps({name: value_of(rng, field["type"]) for name, field in (fields or {}).items()}),
+        "tags": "\n".join(f"<{tag}>{'def f(x):' if tag == 'signature' else rng.choice(PROSE)}</{tag}>" for tag in tags),
+        "tests": f"{FENCE}{language}\n{rng.choice(TESTS)}\n{FENCE}",
+        "code": f"{rng.choice(PROSE)}\n{FENCE}{language}\n{rng.choice(CODE)}\n{rng.choice([FENCE, '', '~~~'])}",
+        "prose": rng.choice(PROSE),
+        "noise": noise,
+    }
+    wants_code = "code block" in said or "\u4ee3\u7801\u5757" in said
+    wants_tests = wants_code and re.search(r"write tests|\u7f16\u5199\u6d4b\u8bd5", said) is not None
+    asked = "json" if fields else "tags" if tags else "tests" if wants_tests else "code" if wants_code else "prose"
+    text = answers[asked if rng.random() < 0.85 else rng.choice(list(answers))]
+    return text if rng.random() < 0.95 else text[: rng.randrange(len(text) + 1)]
 
 
 def value_of(rng: random.Random, kind: str) -> object:
@@ -84,10 +94,10 @@ def value_of(rng: random.Random, kind: str) -> object:
 @functools.cache
 def all_kinds_of_seeds() -> list[Seed]:
     """Functions with examples, and texts of every kind that a folder or a data set may bring."""
-    texts = [*PROSE[:5], *CODE[:6], "1. A rule. 2. Another rule! 第一条规则。第二条规则？", "def solution(): leetcode"]
+    texts = [*PROSE[:6], *CODE[:8], "1. A rule. 2. Another rule! 第一条规则。第二条规则？", "def solution(): leetcode"]
     rows = [Seed(id=f"text{i}", text=text, language=list(LANGUAGES)[i]) for i, text in enumerate(texts)]
     starter = list(open_seeds("starter"))
-    return [*starter[:: len(starter) // 12], *rows]
+    return [*starter[:: len(starter) // 24], *rows]
 
 
 @pytest.fixture(scope="module", params=RECIPES)
@@ -97,8 +107,16 @@ def recipe(request: pytest.FixtureRequest) -> str:
 
 def cook_garbage(recipe: str, folder: Path, *, locale: str, judge: bool) -> Cooked:
     rng = random.Random(f"{recipe} {locale} {judge}")
-    seeds = all_kinds_of_seeds()
-    return cook_told(recipe, lambda request: garbage(rng, request), seeds, folder, locale=locale, judge=judge)
+    languages = tuple(LANGUAGES) if judge else ("python",)
+    return cook_told(
+        recipe,
+        lambda request: garbage(rng, request),
+        all_kinds_of_seeds(),
+        folder,
+        locale=locale,
+        judge=judge,
+        languages=languages,
+    )
 
 
 @pytest.mark.parametrize("locale", ["en", "zh"])
@@ -114,6 +132,11 @@ def test_no_answer_loses_a_row_or_ends_the_run(recipe: str, locale: str, judge: 
         assert row.dropped is None or re.fullmatch(r"[a-z_]+\.[a-z_]+", row.dropped)
         assert row.dropped or (row.instruction and row.response)
         assert len(row.detail) <= 1_000
+
+
+def test_noise_is_plausible_enough_for_rows_to_get_far(recipe: str, tmp_path: Path) -> None:
+    cooked = cook_garbage(recipe, tmp_path, locale="en", judge=False)
+    assert any(row.provenance.verdicts for row in cooked.rows) or not open_recipe(recipe).runs
 
 
 def test_a_chinese_run_asks_in_chinese(recipe: str, tmp_path: Path) -> None:
@@ -133,23 +156,28 @@ def templates(recipe: str) -> Iterator[tuple[str, str]]:
 
 def prose_of(text: str) -> str:
     """What a person reads of a template: no code, no tags, no expressions, no JSON."""
-    for pattern in (r"^```.*?^```", r'(?<!\{)\{"[^{}]*\}', r"\{%.*?%\}", r"\{\{.*?\}\}", r"`[^`\n]*`", r"<[^>]*>", r"^=== \w+ ===$", r'"\w+":'):
+    for pattern in (
+        r"^```.*?^```",
+        r'(?<!\{)\{"[^{}]*\}',
+        r"\{%.*?%\}",
+        r"\{\{.*?\}\}",
+        r"`[^`\n]*`",
+        r"<[^>]*>",
+        r"^=== \w+ ===$",
+        r'"\w+":',
+    ):
         text = re.sub(pattern, " ", text, flags=re.S | re.M)
     return text
 
 
-def test_every_template_has_its_twin_with_the_same_variables(recipe: str) -> None:
-    opened = open_recipe(recipe)
-    opened.check_locale("zh")
-    for name in opened.templates:
-        one, other = (opened.variables_of(localized(name, locale)) - BUILT_IN for locale in ("en", "zh"))
-        assert one == other, name
+def test_nothing_about_it_is_doubtful(recipe: str) -> None:
+    """Among others: every template has its twin in Chinese, which reads the same variables."""
+    assert doubts(open_recipe(recipe)) == []
 
 
 def test_english_templates_hold_no_chinese(recipe: str) -> None:
-    found = [(name, CHINESE.findall(text)) for name, text in templates(recipe) if not name.endswith(".zh.j2")]
-    allowed = {"sentences.j2"}
-    assert [pair for pair in found if pair[1] and pair[0] not in allowed] == []
+    english = [(name, text) for name, text in templates(recipe) if not name.endswith(".zh.j2")]
+    assert [name for name, text in english if CHINESE.search(text)] == []
 
 
 def test_chinese_templates_are_mostly_chinese(recipe: str) -> None:
@@ -166,16 +194,6 @@ def test_chinese_templates_use_full_width_marks(recipe: str) -> None:
     assert half_width == []
 
 
-def test_every_file_beside_a_recipe_is_used(recipe: str) -> None:
-    opened = open_recipe(recipe)
-    named = {localized(name, locale) for name in opened.templates for locale in ("en", "zh")}
-    named |= {Path(opened.seeds).name, "recipe.yaml", "__init__.py"}
-    named |= {file.replace(".", end, 1) for file in opened.data_files for end in (".", ".zh.")}
-    text = "".join((opened.folder / name).read_text(encoding="utf-8") for name in named if name.endswith(".j2"))
-    rest = {path.name for path in opened.folder.iterdir() if path.is_file()} - named
-    assert [name for name in sorted(rest) if f'"{name}"' not in text] == []
-
-
 def test_lists_in_two_languages_are_as_long(recipe: str) -> None:
     folder = bundled_recipes()[recipe]
     pairs = [(path, folder / path.name.replace(".zh.", ".")) for path in folder.glob("*.zh.yaml")]
@@ -190,6 +208,8 @@ def test_files_that_recipes_share_are_the_same() -> None:
     """A recipe is a folder that works alone, so what several need each has; it must not drift apart."""
     shared = ("languages.j2", "personas.yaml", "personas.zh.yaml", "styles.yaml", "styles.zh.yaml")
     for name in shared:
-        copies = {folder: (folder / name).read_bytes() for folder in bundled_recipes().values() if (folder / name).exists()}
+        copies = {
+            folder: (folder / name).read_bytes() for folder in bundled_recipes().values() if (folder / name).exists()
+        }
         assert len(copies) >= 2, name
         assert len(set(copies.values())) == 1, name
