@@ -57,7 +57,7 @@ PROSE = (
 
 
 def garbage(rng: random.Random, request: Request) -> str:
-    """An answer to anything: mostly what was asked for, so that rows get far; else half of it, another form, or noise."""
+    """An answer to anything: mostly what was asked for, so that rows get far; else half of it or another form."""
     said = said_in(request)
     fields = request.sampling.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties")
     tags = dict.fromkeys(re.findall(r"<(\w+)>", said))
