@@ -182,7 +182,7 @@ class Recipe(Templates):
 
     def setters_of(self, variable: str) -> list[AnyStep]:
         """Every step that sets `variable`."""
-        return [step for step in flat(self.steps) if variable in step.sets]
+        return [step for step in flat(self.steps) if variable in step.sets and not isinstance(step, Repeat)]
 
     def _check_steps(self, steps: Iterable[AnyStep], known: set[str]) -> None:
         for step in steps:
