@@ -19,7 +19,7 @@ from typing import Any
 from synth.batch_store import check_none_open
 from synth.budget import NO_BUDGET, Budget
 from synth.calls import Price
-from synth.curator import Curator
+from synth.curator import Curator, contamination
 from synth.endpoints import Spec, Vllm, open_teacher
 from synth.engine import Batch, cook
 from synth.errors import TeacherRefused
@@ -276,6 +276,7 @@ async def _staff(
         locale=order.locale,
         seed=order.seed,
         budget=order.part_budget,
+        refuse_seed=contamination,
     )
 
 

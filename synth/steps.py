@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -57,6 +57,8 @@ class Kitchen:
     """`en`, `zh`, or `mix`, which draws one per row."""
     seed: int = 0
     budget: Budget = NO_BUDGET
+    refuse_seed: Callable[[Seed], str] = lambda _: ""
+    """Why a seed may not be used, in words; empty where it may."""
     waiting: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     """Calls in flight, by key, and when they are over: two rows with the same request pay once."""
     promised: Claim = NOTHING
@@ -157,6 +159,8 @@ class Row:
             SynthError, SandboxUnavailable: the run must stop; nothing about this row is decided.
         """
         try:
+            if why := self._kitchen.refuse_seed(self._seed):
+                raise Dropped("seed.contaminated", why)
             for step in self._recipe.steps[:-1]:
                 await self._take(step)
             last = self._recipe.steps[-1]
