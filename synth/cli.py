@@ -96,6 +96,11 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.FloatRange(min=0, min_open=True),
             help="Stop when no call was answered for so many seconds.  [default: 900]",
         ),
+        click.option(
+            "--against",
+            multiple=True,
+            help="A benchmark that seeds and rows may not repeat: a name or a file; repeat.  [default: humaneval]",
+        ),
         click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Sandbox containers."),
         click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn at random."),
         click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: runs/RECIPE]"),
@@ -251,11 +256,13 @@ def _order(
     vllm_python: Path | None,
     vllm_args: str | None,
     languages: str | None,
+    against: tuple[str, ...],
     **flags: Any,
 ) -> Order:
     from sandbox.languages import find_languages
     from synth.budget import Budget
     from synth.calls import Price
+    from synth.curator import BENCHMARKS
     from synth.endpoints import Vllm
     from synth.generate import Order
     from synth.teacher import STALL_S, TIMEOUT_S
@@ -274,6 +281,7 @@ def _order(
         else (),
         out=out,
         price=Price.parse(price) if price else None,
+        against=against or BENCHMARKS,
         budget=Budget(max_calls=max_calls, max_tokens=max_tokens, max_cost_usd=max_cost),
         timeout_s=timeout or TIMEOUT_S,
         stall_s=stall_after or STALL_S,

@@ -71,17 +71,51 @@ def dedup(source: Path, out: Path, fields: tuple[str, ...], threshold: float, pr
 @click.command()
 @click.argument("source", metavar="IN", type=_file)
 @click.argument("out", metavar="OUT", type=_file)
-@click.option("--against", multiple=True, default=["humaneval"], help="humaneval, or a benchmark's JSONL; repeat.")
+@click.option(
+    "--against",
+    multiple=True,
+    default=["humaneval"],
+    show_default=True,
+    help="humaneval, mbpp, a benchmark's .jsonl[.gz], .json or .parquet file, or hf:OWNER/NAME; repeat for several.",
+)
+@click.option(
+    "--benchmark-fields",
+    metavar="FIELD=COLUMN,...",
+    help="Columns of the files: prompt=question,solution=answer,entry_point=name,test=tests,id=key.",
+)
+@click.option("--preset", type=click.Choice(["default", "opencoder"]), default="default", show_default=True)
+@click.option("--entry-points/--no-entry-points", default=True, help="Whether a test set's function names count.")
+@click.option("--report", type=_file, help="Write what was found as JSON: task, rule, score, and where.")
 @_field
 @_json
-def decontaminate(source: Path, out: Path, against: tuple[str, ...], fields: tuple[str, ...], as_json: bool) -> None:
-    """Drop rows that use a benchmark's entry point or share ten tokens in a row with it."""
-    from synth.curate.decontaminate import Decontaminator, load_benchmark
+def decontaminate(
+    source: Path,
+    out: Path,
+    against: tuple[str, ...],
+    benchmark_fields: str | None,
+    preset: str,
+    entry_points: bool,
+    report: Path | None,
+    fields: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Drop rows that repeat a benchmark's task, renamed or not, or use its entry points."""
+    from synth.curate.benchmarks import NAMED, load_benchmark, parse_fields
+    from synth.curate.decontaminate import Decontaminator
+    from synth.decontamination_report import find_hits, write_report
 
     def find(table: Table, names: tuple[str, ...]) -> list[Drop | None]:
-        decontaminator = Decontaminator([load_benchmark(name) for name in against])
-        hits = [decontaminator.find(*row_texts(row, names, source, i)) for i, row in enumerate(table.rows)]
-        return [hit and {"reason": f"decontaminate.{hit.rule}", "task": hit.task, "text": hit.text} for hit in hits]
+        columns = parse_fields(benchmark_fields) if benchmark_fields else None
+        benchmarks = [load_benchmark(name, None if name.lower() in NAMED else columns) for name in against]
+        decontaminator = Decontaminator(benchmarks, preset=preset, use_entry_points=entry_points)
+        rows = (
+            [(name, text) for name in names for text in row_texts(row, (name,), source, i)]
+            for i, row in enumerate(table.rows)
+        )
+        drops = find_hits(decontaminator, rows)
+        if report is not None:
+            write_report(report, source, benchmarks, drops)
+        return drops
 
     _filter(source, out, fields, find, as_json)
 

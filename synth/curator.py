@@ -1,4 +1,5 @@
-"""The last look at a finished row of `synth generate`: `Curator` drops what is contaminated or a duplicate.
+"""The last look at a finished row of `synth generate`: `Curator` drops what is contaminated or a duplicate. And the
+first look at a seed, `contamination`, before anything is paid for.
 
 Rows come in seed order and the first of two twins stays, so what is kept depends on the rows alone, never on how many
 come at once. Not covered: how contamination and twins are found (`curate/`).
@@ -8,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synth.curate.decontaminate import Decontaminator, load_benchmark
+from synth.curate.decontaminate import Decontaminator, Hit, decontaminator
 from synth.curate.exact import ExactIndex
 from synth.curate.near import NearIndex
 from synth.errors import SynthError
 from synth.sample import Sample
+from synth.seeds import Seed
 
 BENCHMARKS = ("humaneval",)
-"""What rows are searched for."""
+"""What rows and seeds are searched for unless something else is said."""
 _ID_BYTES = 8
 
 
@@ -25,8 +27,9 @@ class Curator:
     Thirty rows at once take less than a third of the CPU of thirty taken singly (`benchmarks/curate.py`).
     """
 
-    def __init__(self) -> None:
-        self._decontaminator = Decontaminator([load_benchmark(name) for name in BENCHMARKS])
+    def __init__(self, against: Sequence[str] = BENCHMARKS) -> None:
+        """`against` are the benchmarks, by name or file. Raises: `SynthError` for one that cannot be read."""
+        self._decontaminator = _decontaminator(against)
         self._exact = ExactIndex()
         self._near = NearIndex()
         self._ids = bytearray()
@@ -41,7 +44,7 @@ class Curator:
 
         Raises: `SynthError` where the shingles of rows cannot be kept.
         """
-        rows = list(map(self._decontaminate, samples))
+        rows = self._decontaminate(samples)
         clean = [i for i, row in enumerate(rows) if row.dropped is None]
         texts = [f"{rows[i].instruction}\n{rows[i].response}" for i in clean]
         for i in clean:
@@ -58,9 +61,33 @@ class Curator:
                 rows[i] = rows[i].drop("dedup.near", f"Jaccard {twin.jaccard:.2f} with {self._id(twin.index)}")
         return rows
 
-    def _decontaminate(self, sample: Sample) -> Sample:
-        hit = self._decontaminator.find(sample.instruction, sample.response, *sample.tests)
-        return sample.drop(f"decontaminate.{hit.rule}", f"{hit.task}: {hit.text}") if hit else sample
+    def _decontaminate(self, samples: Sequence[Sample]) -> list[Sample]:
+        texts = [(sample.instruction, sample.response, *sample.tests) for sample in samples]
+        hits = self._decontaminator.find_many(texts)
+        return [
+            sample.drop(f"decontaminate.{hit.rule}", _in_words(hit)) if hit else sample
+            for sample, hit in zip(samples, hits, strict=True)
+        ]
 
     def _id(self, number: int) -> str:
         return self._ids[number * _ID_BYTES : (number + 1) * _ID_BYTES].hex()
+
+
+def contamination(seed: Seed, against: Sequence[str] = BENCHMARKS) -> str:
+    """The benchmark task that a seed repeats, in words; empty where it repeats none.
+
+    Names of functions do not count here: a seed may well define some `add` or `search`.
+    """
+    hit = _decontaminator(against).find_text(seed.text)
+    return _in_words(hit) if hit else ""
+
+
+def _decontaminator(against: Sequence[str]) -> Decontaminator:
+    try:
+        return decontaminator(tuple(against))
+    except ValueError as error:
+        raise SynthError(f"--against: {error}") from error
+
+
+def _in_words(hit: Hit) -> str:
+    return f"{hit.task}: {hit.text}"

@@ -8,7 +8,7 @@ Not covered: the columns (`training_rows.py`), the words of the card (`card.py`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -151,7 +151,13 @@ def write_export(
 
 
 def card_facts(
-    form: Form, *, recipe: str, about: str = "", funnel: Funnel | None = None, selection: Selection = KEPT
+    form: Form,
+    *,
+    recipe: str,
+    about: str = "",
+    funnel: Funnel | None = None,
+    selection: Selection = KEPT,
+    against: Sequence[str] = BENCHMARKS,
 ) -> CardFacts:
     """The facts of a card that this version of the toolkit writes."""
     return CardFacts(
@@ -161,7 +167,7 @@ def card_facts(
         about=about,
         funnel=funnel,
         selection=str(selection),
-        benchmarks=BENCHMARKS,
+        benchmarks=tuple(Path(name).name for name in against),
         version=version("opencook"),
     )
 

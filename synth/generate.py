@@ -21,7 +21,7 @@ from synth.api import packages_of
 from synth.batch_store import check_none_open
 from synth.budget import NO_BUDGET, Budget
 from synth.calls import Price
-from synth.curator import Curator
+from synth.curator import BENCHMARKS, Curator, contamination
 from synth.endpoints import Spec, Vllm, open_teacher
 from synth.engine import Batch, cook
 from synth.errors import SynthError, TeacherRefused
@@ -86,6 +86,8 @@ class Order:
     workers: int = 2
     """Sandbox containers."""
     seed: int = 0
+    against: tuple[str, ...] = BENCHMARKS
+    """Benchmarks, by name or file, that neither seeds nor rows may repeat."""
     command: str = ""
     shard: Shard | None = None
     """The part of the run to cook; `out`, `rows`, `budget`, `concurrency`, `rpm` and `tpm` are of the whole run."""
@@ -166,7 +168,8 @@ async def generate(
         kitchen.languages = languages
         stats = RowStats()
         stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch, note=write)))
-        output = _Output(folder, form_of(recipe), write=write, export=order.shard is None)
+        curator = None if order.shard else Curator(order.against)
+        output = _Output(folder, form_of(recipe), order.against, write=write, export=order.shard is None)
 
         def emit(sample: Sample) -> None:
             stats.add(sample)
@@ -178,7 +181,7 @@ async def generate(
                 iter(draw),
                 rows=order.part_rows,
                 at_once=order.rows_at_once(spec),
-                admit=list if order.shard else Curator().admit_many,
+                admit=curator.admit_many if curator else list,
                 emit=emit,
             )
         _tick(kitchen, stats, watch, note=write)
@@ -196,8 +199,9 @@ async def generate(
 class _Output:
     """Where finished rows go: into the files of the run (without `export` only all rows), or, for a preview, a list."""
 
-    def __init__(self, folder: RunFolder, form: Form, *, write: bool, export: bool) -> None:
+    def __init__(self, folder: RunFolder, form: Form, against: Sequence[str], *, write: bool, export: bool) -> None:
         self._folder = folder
+        self._against = against
         self._form = form
         self._shown: list[Sample] = []
         self._writers: list[SamplesWriter | ExportWriter] = []
@@ -231,7 +235,9 @@ class _Output:
     def describe(self, recipe: Recipe, batch: Batch, facts: RunFacts) -> None:
         """Writes the pages over the rows."""
         assert self._export is not None, "a preview has no pages, nor has a shard"
-        card = card_facts(self._form, recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel)
+        card = card_facts(
+            self._form, recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel, against=self._against
+        )
         self._export.write_card(card)
         write_report(self._folder.report, self.samples, batch.funnel, facts)
 
@@ -285,6 +291,7 @@ async def _staff(
         locale=order.locale,
         seed=order.seed,
         budget=order.part_budget,
+        refuse_seed=lambda seed: contamination(seed, order.against),
     )
 
 
@@ -423,6 +430,7 @@ def manifest(order: Order, recipe: Recipe, batch: Batch, facts: RunFacts) -> dic
         "teacher": facts.teacher,
         "locale": order.locale,
         "languages": list(order.languages),
+        "against": list(order.against),
         "seed": order.seed,
     }
     return made | outcome(facts, batch.funnel, rows=order.rows, stopped_by=batch.stopped_by)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synth.curator import Curator
+from synth.curator import BENCHMARKS, Curator
 from synth.engine import Batch, admitted
 from synth.errors import RunFolderError, SynthError
 from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts, count_stored
@@ -32,7 +32,19 @@ from synth.sample import Sample
 from synth.shards import Shard
 from synth.splits import Form
 
-ALIKE = ("recipe", "about", "subset", "layout", "seeds_source", "teacher", "judge", "locale", "languages", "seed")
+ALIKE = (
+    "recipe",
+    "about",
+    "subset",
+    "layout",
+    "seeds_source",
+    "teacher",
+    "judge",
+    "locale",
+    "languages",
+    "against",
+    "seed",
+)
 """What the manifests of all shards must say alike, beside the recipe's files and the version."""
 SLICE = 256
 """Rows curated at once."""
@@ -202,7 +214,8 @@ def merge(
         ledger.note_progress({"kept": batch.num_kept, "dropped": dict(batch.dropped), "seeds": batch.seeds})
         facts = _facts(parts[0], folder, ledger, command)
     about = parts[0].facts["about"]
-    export.write_card(card_facts(form, recipe=facts.recipe, about=about, funnel=batch.funnel))
+    against = _against(parts[0].facts)
+    export.write_card(card_facts(form, recipe=facts.recipe, about=about, funnel=batch.funnel, against=against))
     stored = StoredSamples(folder.samples)
     write_report(folder.report, stored, batch.funnel, facts)
     folder.write_manifest(_manifest(parts, rows, batch, facts))
@@ -216,7 +229,7 @@ def _prefix(parts: Sequence[Part], rows: int | None, batch: Batch) -> Iterator[S
         TooFewRows: it ends neither there, nor with the seeds, nor at a limit.
     """
     interleaved = Interleaved(parts)
-    for sample in _curated(interleaved):
+    for sample in _curated(interleaved, _against(parts[0].facts)):
         batch.count(sample)
         yield sample
         if rows is not None and batch.num_kept >= rows:
@@ -229,9 +242,14 @@ def _prefix(parts: Sequence[Part], rows: int | None, batch: Batch) -> Iterator[S
         raise TooFewRows(_advice(parts, rows, batch), batch)
 
 
-def _curated(samples: Iterable[Sample]) -> Iterator[Sample]:
+def _against(facts: dict[str, Any]) -> Sequence[str]:
+    """The benchmarks that a run is kept clear of."""
+    return facts.get("against") or BENCHMARKS
+
+
+def _curated(samples: Iterable[Sample], against: Sequence[str]) -> Iterator[Sample]:
     """The rows in order, contaminated ones and duplicates dropped."""
-    curator, rows = Curator(), iter(samples)
+    curator, rows = Curator(against), iter(samples)
     while chunk := list(itertools.islice(rows, SLICE)):
         yield from admitted(chunk, curator.admit_many)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from synth.curator import Curator
+from synth.curator import BENCHMARKS, Curator
 from synth.errors import RunFolderError
 from synth.export import ExportWriter, StoredSamples, card_facts
 from synth.parquet import ShardSize
@@ -32,9 +32,10 @@ def export_again(run: Path, out: Path, selection: Selection, size: ShardSize) ->
     if "shard" in facts:
         raise RunFolderError(f"{run}: is a shard, not curated yet; `synth merge` the shards and export that run")
     form = Form.of_manifest(facts, size=size)
+    against = facts.get("against") or BENCHMARKS
     samples: Iterable[Sample] = StoredSamples(folder.samples)
     if selection.with_unverified:
-        samples = put_back(samples)
+        samples = put_back(samples, against)
     rows, unverified = 0, 0
     with ExportWriter(out, form, selection) as writer:
         for sample in samples:
@@ -44,17 +45,19 @@ def export_again(run: Path, out: Path, selection: Selection, size: ShardSize) ->
                 unverified += sample.dropped is not None
     funnel = Funnel(**facts["funnel"])
     about = facts.get("about", "")
-    writer.write_card(card_facts(form, recipe=facts["recipe"], about=about, funnel=funnel, selection=selection))
+    writer.write_card(
+        card_facts(form, recipe=facts["recipe"], about=about, funnel=funnel, selection=selection, against=against)
+    )
     told = {"run": str(run), "out": str(out), "subset": form.subset, "selection": str(selection)}
     return told | {"rows": rows, "kept_in_run": funnel.kept, "put_back": unverified}
 
 
-def put_back(samples: Iterable[Sample]) -> Iterator[Sample]:
+def put_back(samples: Iterable[Sample], against: Sequence[str] = BENCHMARKS) -> Iterator[Sample]:
     """The samples in order, where of those that only verification dropped the twins of others are dropped as such.
 
     `samples` is gone through three times.
     """
-    curator = Curator()
+    curator = Curator(against)
     for chunk in _chunks(sample for sample in samples if sample.dropped is None):
         curator.admit_many(chunk)
     judged = {}

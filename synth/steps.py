@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -76,6 +76,8 @@ class Kitchen:
     """The programming languages that can be run."""
     seed: int = 0
     budget: Budget = NO_BUDGET
+    refuse_seed: Callable[[Seed], str] = lambda _: ""
+    """Why a seed may not be used, in words; empty where it may."""
     waiting: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     """Calls in flight, by key, and when they are over: two rows with the same request pay once."""
     promised: Claim = NOTHING
@@ -181,6 +183,8 @@ class Row:
             SynthError, SandboxUnavailable: the run must stop; nothing about this row is decided.
         """
         try:
+            if why := self._kitchen.refuse_seed(self._seed):
+                raise Dropped("seed.contaminated", why)
             for step in self._recipe.steps[:-1]:
                 await self._take(step)
             last = self._recipe.steps[-1]

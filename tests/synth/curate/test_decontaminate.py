@@ -1,26 +1,45 @@
-"""Contamination by HumanEval and MBPP: what must be found, and what must be left alone."""
+"""Contamination by a benchmark: what must be found, in whatever form, and what must be left alone."""
 
-import builtins
-import gzip
-import json
-import keyword
+from __future__ import annotations
+
+import ast
 import random
 import re
-from collections import Counter
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from synth.curate.decontaminate import Benchmark, Decontaminator, Hit, load_benchmark
+from synth.curate.decontaminate import Benchmark, Decontaminator, Hit, Task, load_benchmark
 
-ROW = {
-    "task_id": 7,
-    "text": "Write a function to find the nth lucky gnome.",
-    "code": "def gnome(n):\n    return n",
-    "test_list": ["assert gnome(2) == 2"],
+RENAMED = """def g_0(xs, t):
+    for a, b in enumerate(xs):
+        for c, d in enumerate(xs):
+            if a != c:
+                # how far apart
+                e = abs(b - d)
+                if e < t:
+                    return True
+
+    return False
+"""
+JAVASCRIPT = """const hasCloseElements = (numbers, threshold) => {
+  for (let i = 0; i < numbers.length; i++) {
+    for (let j = 0; j < numbers.length; j++) {
+      if (i != j) {
+        let distance = Math.abs(numbers[i] - numbers[j]);
+        if (distance < threshold) { return true; }
+      }
+    }
+  }
+  return false;
 }
+"""
+CHINESE = '''def has_close_elements(numbers, threshold):
+    """检查给定的数字列表中，是否有任意两个数字之间的距离小于给定的阈值。
+    >>> has_close_elements([1.0, 2.0, 3.0], 0.5)
+    False
+    """
+'''
 
 
 @pytest.fixture(scope="module")
@@ -28,50 +47,54 @@ def humaneval() -> Decontaminator:
     return Decontaminator([load_benchmark("humaneval")])
 
 
-def test_every_task_is_found_in_its_own_prompt(humaneval: Decontaminator) -> None:
-    assert all(humaneval.find(task.texts[0]) for task in load_benchmark("humaneval").tasks)
+@pytest.fixture(scope="module")
+def files() -> Decontaminator:
+    return Decontaminator([load_benchmark("humaneval")], use_entry_points=False)
 
 
-def test_renamed_tasks_are_found_by_their_ten_grams(humaneval: Decontaminator) -> None:
+def against(*texts: str, entry_point: str = "") -> Decontaminator:
+    return Decontaminator([Benchmark(name="b", tasks=(Task(id="b/1", entry_point=entry_point, texts=texts),))])
+
+
+def share_found(decontaminator: Decontaminator, texts: list[str]) -> float:
+    return sum(hit is not None for hit in decontaminator.find_many([(text,) for text in texts])) / len(texts)
+
+
+def test_every_task_is_found_in_its_own_text_but_for_one_liners(files: Decontaminator) -> None:
+    hits = files.find_many([(task.texts[0],) for task in load_benchmark("humaneval").tasks])
+    assert sum(hit is not None and hit.score > 0.9 for hit in hits) >= 0.99 * len(hits)
+
+
+def test_tasks_are_found_without_their_docstrings(files: Decontaminator) -> None:
+    texts = []
+    for task in load_benchmark("humaneval").tasks:
+        tree = ast.parse(task.texts[0])
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
+                node.body[:1] = [] if len(node.body) > 1 else [ast.Pass()]
+        texts.append(ast.unparse(tree))
+    assert share_found(files, texts) >= 0.9
+
+
+def test_tasks_are_found_under_other_names(files: Decontaminator) -> None:
     tasks = load_benchmark("humaneval").tasks
-    renamed = [re.sub(rf"\b{task.entry_point}\b", "g_0", task.texts[0]) for task in tasks]
-    hits = [humaneval.find(text) for text in renamed]
-    assert sum(hit is not None for hit in hits) >= 158
+    texts = [re.sub(rf"\b{task.entry_point}\b", "g_0", task.texts[0]) for task in tasks]
+    assert share_found(files, texts) >= 0.97
 
 
-@pytest.mark.parametrize(
-    ("text", "matched"),
-    [
-        ("def add(x, y):\n    return x + y", "def add("),
-        ("print(has_close_elements([1], 2))", "has_close_elements("),
-        ("async def solve ( n ): ...", "def solve ("),
-        ("function hasCloseElements (a) {}", "function hasCloseElements ("),
-        ("const isPrime = (n) => n > 1", "const isPrime = ("),
-        ("unique = lambda l: sorted(set(l))", "unique = lambda"),
-        ("def f(n): return n", "def f("),
-        ("Write `fizz_buzz(n)`.", "fizz_buzz("),
-    ],
-)
-def test_an_entry_point_in_use_is_found(humaneval: Decontaminator, text: str, matched: str) -> None:
-    hit = humaneval.find(text)
+def test_a_renamed_and_commented_function_is_found_by_its_form(humaneval: Decontaminator) -> None:
+    hit = humaneval.find("Are two of them close?", f"Like this:\n```python\n{RENAMED}```\n")
     assert hit is not None
-    assert (hit.rule, hit.text) == ("entry_point", matched)
+    assert (hit.task, hit.rule, hit.score, hit.part) == ("HumanEval/0", "fingerprint", 1.0, 1)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Add the unique words, then search and encode them; multiply (or compare) the rest and solve it.",
-        "seen.add(x); re.search(p, s); text.encode('utf-8'); self.compare(a)",
-        "return f(x)",
-        "def is_prime_like(n): ...\ndef re_add(x): ...\nadd_all(xs)",
-        "total = add + 1; unique = set(xs)",
-        "",
-        "(" * 5000,
-    ],
-)
-def test_common_words_are_left_alone(humaneval: Decontaminator, text: str) -> None:
-    assert humaneval.find(text) is None
+def test_the_place_of_a_match_is_in_characters_of_its_text(humaneval: Decontaminator) -> None:
+    text = "İ. Check if in given list of numbers, are any two numbers closer to each other than given threshold. Ok?"
+    hit = humaneval.find("First.", text)
+    assert hit is not None
+    assert (hit.rule, hit.part) == ("run", 1)
+    assert text[hit.start : hit.end] == hit.text
+    assert hit.text.startswith("Check if in given list")
 
 
 @pytest.mark.parametrize(
@@ -81,143 +104,95 @@ def test_common_words_are_left_alone(humaneval: Decontaminator, text: str) -> No
         "for i in range(len(lst)):\n    for j in range(i + 1, len(lst)):\n        pass",
         "# Check some edge cases that are easy to work out by hand.",
         "Write a function that takes a list of integers and returns the largest of them.",
+        "def plus(a, b):\n    return a + b",
+        "def gcd(a, b):\n    return a if b == 0 else gcd(b, a % b)",
+        "{'one': 1, 'two': 2, 'three': 3, 'four': 4, 'five': 5, 'six': 6}",
+        "",
+        "(" * 5000,
+        "\ud800 lone",
     ],
 )
 def test_boilerplate_is_no_contamination(humaneval: Decontaminator, text: str) -> None:
     assert humaneval.find(text) is None
 
 
-def test_a_ten_gram_ignores_case_and_layout(humaneval: Decontaminator) -> None:
+def test_the_standard_library_is_clean(files: Decontaminator) -> None:
+    paths = sorted(Path(re.__file__).parents[1].glob("[a-m]*.py"))
+    rows = [(path.read_text(encoding="utf-8", errors="replace"),) for path in paths]
+    assert len(rows) > 50
+    assert files.find_many(rows) == [None] * len(rows)
+
+
+def test_a_run_ignores_case_and_layout(humaneval: Decontaminator) -> None:
     hit = humaneval.find(
         "CHECK if in given\n\tlist of numbers, are any two numbers closer to each OTHER than given threshold"
     )
     assert hit is not None
-    assert (hit.task, hit.rule) == ("HumanEval/0", "ten_gram")
+    assert (hit.task, hit.rule) == ("HumanEval/0", "run")
 
 
-def test_entry_points_are_named_before_ten_grams(humaneval: Decontaminator) -> None:
+def test_entry_points_are_named_before_runs(humaneval: Decontaminator) -> None:
     hit = humaneval.find("Check if in given list of numbers, are any two numbers closer", "def add(a): pass")
-    assert hit == Hit("HumanEval/53", "entry_point", "def add(")
+    assert hit == Hit("HumanEval/53", "entry_point", "def add(", 1.0, 1, 0, 8)
 
 
-def plain_find(benchmark: Benchmark, text: str) -> tuple[str, str] | None:
-    """Rule and text of the first hit: every name in one pattern, then every ten tokens in a row."""
-    camels = {re.sub(r"_(\w)", lambda match: match[1].upper(), task.entry_point) for task in benchmark.tasks}
-    names = sorted({task.entry_point for task in benchmark.tasks} | camels)
-    any_of = "|".join(names)
-    strong = "|".join(name for name in names if len(name) > 2 and not hasattr(builtins, name))
-    defined = (
-        rf"\b(?:def|function|func|fn|fun)\s+({any_of})\s*\("
-        rf"|(?<![\w.$])({any_of})\s*=\s*(?:lambda|function|async)\b"
-        rf"|\b(?:const|let|var)\s+({any_of})\s*=\s*\("
-    )
-    for pattern in (defined, rf"(?<![\w.$])({strong})\("):
-        if (match := re.search(pattern, text)) is not None:
-            return "entry_point", match.group().strip()
-    told = telling_ten_grams(benchmark)
-    tokens = re.findall(r"\w+|[^\w\s]", text.lower())
-    grams = (tuple(tokens[i : i + 10]) for i in range(len(tokens) - 9))
-    return next((("ten_gram", " ".join(gram)) for gram in grams if gram in told), None)
-
-
-@cache
-def telling_ten_grams(benchmark: Benchmark) -> frozenset[tuple[str, ...]]:
-    no_words = {word.lower() for word in (*keyword.kwlist, *keyword.softkwlist, *dir(builtins))}
-    tasks: Counter[tuple[str, ...]] = Counter()
-    for task in benchmark.tasks:
-        grams = set()
-        for text in task.texts:
-            tokens = re.findall(r"\w+|[^\w\s]", text.lower())
-            grams |= {tuple(tokens[i : i + 10]) for i in range(len(tokens) - 9)}
-        tasks.update(grams)
-    return frozenset(
-        gram
-        for gram, count in tasks.items()
-        if count <= 2 and sum(len(t) > 1 and not t.isdigit() and t not in no_words for t in set(gram)) >= 4
-    )
-
-
-def test_hits_are_those_of_a_plain_search(humaneval: Decontaminator) -> None:
-    benchmark = load_benchmark("humaneval")
-    rng = random.Random(5)
-    names = [task.entry_point for task in benchmark.tasks]
-    words = [word for task in benchmark.tasks for text in task.texts for word in text.split(" ")]
-    frames = (
-        "def {}(x)",
-        "fun {} (",
-        "let {} =(",
-        "{} = lambda",
-        "x.{}(",
-        "{}(",
-        "{} = function {}(",
-        "{}",
-        "const {}=(",
-    )
-    found: Counter[str | None] = Counter()
-    for _ in range(500):
-        parts = [rng.choice(frames).replace("{}", rng.choice(names)) for _ in range(rng.randrange(2))]
-        for _ in range(rng.randrange(3)):
-            begin = rng.randrange(len(words))
-            parts.append(" ".join(words[begin : begin + rng.randrange(1, 30)]))
-        rng.shuffle(parts)
-        text = rng.choice(("\n", " ", "; ")).join(parts)
-        hit, wanted = humaneval.find(text), plain_find(benchmark, text)
-        assert (hit and (hit.rule, hit.text)) == wanted, text
-        found[wanted and wanted[0]] += 1
-    assert min(found[None], found["entry_point"], found["ten_gram"]) > 40
-
-
-def write(path: Path, *rows: Any) -> str:
-    text = "".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows)
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-    return str(path)
-
-
-@pytest.mark.parametrize("name", ["mine.jsonl", "mine.jsonl.gz"])
-def test_a_file_in_mbpp_form_is_a_benchmark(tmp_path: Path, name: str) -> None:
-    decontaminator = Decontaminator([load_benchmark(write(tmp_path / name, ROW))])
-    assert decontaminator.find("x = gnome(3)") == Hit("MBPP/7", "entry_point", "gnome(")
-
-
-def test_a_builtin_as_entry_point_counts_only_when_defined(tmp_path: Path) -> None:
-    row = ROW | {"code": "def sum(a, b):\n    return a + b", "test_list": ["assert sum(1, 2) == 3"]}
-    decontaminator = Decontaminator([load_benchmark(write(tmp_path / "b.jsonl", row))])
-    assert decontaminator.find("total = sum(xs)") is None
-    assert decontaminator.find("def sum(a, b): ...") is not None
-
-
-def test_chinese_ten_grams_are_of_characters(tmp_path: Path) -> None:
-    row = ROW | {"text": "编写一个函数来查找给定字符串中最长的回文子串的长度"}
-    decontaminator = Decontaminator([load_benchmark(write(tmp_path / "zh.jsonl", row))])
-    hit = decontaminator.find("任务：给定字符串中最长的回文子串是什么")
+def test_seeds_may_use_names_but_not_repeat_text(humaneval: Decontaminator) -> None:
+    assert humaneval.find_text("def add(a, b):\n    return search(a) + b") is None
+    hit = humaneval.find_text(RENAMED)
     assert hit is not None
-    assert hit.rule == "ten_gram"
+    assert hit.task == "HumanEval/0"
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ((), "no tasks in it"),
-        (("{torn\n",), "cannot read it as JSONL"),
-        ((ROW, {"a": 1}), r":2: need HumanEval's fields or MBPP's, got a;"),
-        (([1],), ":1: need HumanEval's fields or MBPP's, got list"),
-        ((ROW | {"code": 3},), ":1: a field is missing or of the wrong type"),
-    ],
-)
-def test_a_bad_file_is_one_line_with_its_place(tmp_path: Path, rows: tuple[Any, ...], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        load_benchmark(write(tmp_path / "bad.jsonl", *rows))
+def test_a_copied_chinese_benchmark_is_found() -> None:
+    hit = against(CHINESE).find("任务：检查给定的数字列表中，是否有任意两个数字之间的距离小于给定的阈值。请写代码。")
+    assert hit is not None
+    assert (hit.task, hit.rule) == ("b/1", "run")
+    assert against(CHINESE).find("检查给定的数字是不是质数，如果不是，返回它的所有因数。") is None
 
 
-def test_an_unknown_benchmark_says_what_to_give() -> None:
-    with pytest.raises(ValueError, match="give 'humaneval' or a JSONL file"):
-        load_benchmark("humanevil")
+def test_a_short_chinese_prompt_is_found_whole() -> None:
+    found = against("编写一个函数来查找给定字符串中最长的回文子串的长度", "def f(s): ...")
+    assert found.find("请编写一个函数来查找给定字符串中最长的回文子串的长度。") is not None
+    assert found.find("编写一个函数来计算给定列表的平均值") is None
 
 
-def test_mbpp_entry_points_are_found_where_the_data_lies_beside_us() -> None:
-    path = Path(__file__).parents[4] / "shared" / "data" / "benchmarks" / "mbpp.jsonl"
-    if not path.is_file():
-        pytest.skip("no MBPP in a folder `shared` beside the repository")
-    tasks = load_benchmark(str(path)).tasks
-    assert len(tasks) == 974
-    assert all(task.entry_point for task in tasks)
+def test_renamed_code_of_another_language_is_found() -> None:
+    renamed = re.sub(r"\b(hasCloseElements|numbers|threshold|distance)\b", lambda m: f"q{len(m[0])}", JAVASCRIPT)
+    hit = against(JAVASCRIPT).find(renamed)
+    assert hit is not None
+    assert hit.rule == "run"
+
+
+def test_many_rows_at_once_are_found_as_each_alone(humaneval: Decontaminator) -> None:
+    rng = random.Random(5)
+    words = [word for task in load_benchmark("humaneval").tasks for text in task.texts for word in text.split(" ")]
+    rows = []
+    for _ in range(200):
+        begin = rng.randrange(len(words))
+        rows.append((" ".join(words[begin : begin + rng.randrange(1, 60)]), "pass " * rng.randrange(9)))
+    together = humaneval.find_many(rows)
+    assert together == [humaneval.find(*row) for row in rows]
+    assert {hit and hit.rule for hit in together} >= {None, "run", "entry_point"}
+
+
+def test_opencoders_preset_counts_any_ten_tokens() -> None:
+    preset = Decontaminator([load_benchmark("humaneval")], preset="opencoder")
+    hit = preset.find("x", "xs = [1, 2, 3, 4, 5, 6, 7, 8]")
+    assert hit is not None
+    assert (hit.rule, hit.part) == ("ten_gram", 1)
+    assert preset.find("def add(x): ...") == Hit("HumanEval/53", "entry_point", "def add(", 1.0, 0, 0, 8)
+    assert preset.find("plain words") is None
+
+
+def test_an_unknown_preset_names_the_known() -> None:
+    with pytest.raises(ValueError, match="unknown preset 'strict'; known: default, opencoder"):
+        Decontaminator([], preset="strict")
+
+
+def test_no_benchmark_finds_nothing() -> None:
+    assert Decontaminator([]).find("def add(a, b): ...") is None
+
+
+def test_hostile_repeats_end_soon(files: Decontaminator) -> None:
+    text = load_benchmark("humaneval").tasks[0].texts[0]
+    assert files.find(text * 500 + "for i in range(2, n): " * 20_000) is not None
