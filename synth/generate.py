@@ -224,7 +224,8 @@ class _Output:
         assert self._export is not None, "a preview has no pages, nor has a shard"
         card = card_facts(recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel)
         self._export.write_card(card)
-        write_report(self._folder.report, self.samples, batch.funnel, facts)
+        with Ledger(self._folder.path, read_only=True) as ledger:
+            write_report(self._folder.report, self.samples, batch.funnel, facts, ledger=ledger)
 
 
 async def _staff(

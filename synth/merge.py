@@ -202,7 +202,8 @@ def merge(
     about = parts[0].facts["about"]
     export.write_card(card_facts(recipe=facts.recipe, about=about, funnel=batch.funnel))
     stored = StoredSamples(folder.samples)
-    write_report(folder.report, stored, batch.funnel, facts)
+    with Ledger(folder.path, read_only=True) as ledger:
+        write_report(folder.report, stored, batch.funnel, facts, ledger=ledger)
     folder.write_manifest(_manifest(parts, rows, batch, facts))
     return Result(folder=folder, batch=batch, facts=facts, samples=stored, stats=stats)
 
