@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,7 @@ from synth.errors import RunFolderError
 
 if TYPE_CHECKING:
     from synth.figures import Ratios
-    from synth.ledger import Ledger
     from synth.sample import Sample
-    from synth.show import Asked, Judged
 
 RUN = click.argument("run", type=click.Path(path_type=Path), default=None, required=False)
 
@@ -82,13 +80,14 @@ def explain(row: str, run: Path | None) -> None:
     from synth.export import StoredSamples
     from synth.ledger import Ledger
     from synth.runs import RunFolder
-    from synth.show import Story, print_story
+    from synth.show import print_story
+    from synth.story import read_story
 
     folder = RunFolder(run or newest_run())
     with Ledger(folder.path, read_only=True) as ledger:
         sample = _find(row, StoredSamples(folder.samples), folder.path)
-        events = list(_events(sample, ledger))
-    print_story(Console(), Story(sample=sample, events=events))
+        story = read_story(sample, ledger)
+    print_story(Console(), story)
 
 
 def _find(row: str, samples: Iterable[Sample], run: Path) -> Sample:
@@ -100,51 +99,16 @@ def _find(row: str, samples: Iterable[Sample], run: Path) -> Sample:
     raise RunFolderError(f"{run}: {row!r} fits {len(matches)} rows ({', '.join(s.id for s in matches[:5])}); say which")
 
 
-def _events(sample: Sample, ledger: Ledger) -> Iterator[Asked | Judged]:
-    """What the ledger has of the row: all the questions in order, then all the verdicts."""
-    from synth.sample import TestOutcome
-    from synth.show import Asked, Judged
-
-    prompt = ""
-    for key, template in zip(sample.provenance.completions, sample.provenance.asked, strict=True):
-        before = prompt
-        request, completion = ledger.request(key), ledger.completion(key)
-        if request is None or completion is None:
-            raise RunFolderError(f"{ledger.path}: has not the completion {key[:12]} of row {sample.id}; run it again")
-        prompt = "\n\n".join(f"{message['role']}: {message['content']}" for message in request.messages)
-        yield Asked(
-            template=template,
-            role="judge" if request.teacher == sample.provenance.judge else "teacher",
-            prompt=prompt if prompt != before else f"(the same prompt, sample {request.index + 1})",
-            completion=completion.text,
-            model=request.teacher,
-            prompt_tokens=completion.prompt_tokens,
-            completion_tokens=completion.completion_tokens,
-            finish_reason=completion.finish_reason,
-        )
-    for key, purpose in zip(sample.provenance.verdicts, sample.provenance.ran, strict=True):
-        job, verdict = ledger.job(key), ledger.verdict(key)
-        if job is None or verdict is None:
-            raise RunFolderError(f"{ledger.path}: has not the verdict {key[:12]} of row {sample.id}; run it again")
-        outcomes = zip(job["tests"], verdict.test_results, strict=False)
-        yield Judged(
-            status=verdict.status,
-            purpose=purpose,
-            code=job["code"],
-            language=job["language"],
-            tests=tuple(TestOutcome(test=test, passed=result.passed, error=result.error) for test, result in outcomes),
-            error=verdict.stderr[-2000:],
-        )
-
-
 @click.command()
 @RUN
 def report(run: Path | None) -> None:
-    """Write report.html anew and say where it is."""
+    """Write report.html anew, with the story of each row where the ledger is there, and say where it is."""
     import dataclasses
+    from contextlib import ExitStack
 
     from synth.export import StoredSamples
     from synth.figures import RunFacts
+    from synth.ledger import Ledger
     from synth.report import write_report
     from synth.runs import RunFolder
     from synth.sample import Funnel
@@ -152,8 +116,13 @@ def report(run: Path | None) -> None:
     folder = RunFolder(run or newest_run())
     done = folder.read_manifest()
     facts = RunFacts(**{field.name: done[field.name] for field in dataclasses.fields(RunFacts)})
-    write_report(folder.report, StoredSamples(folder.samples), Funnel(**done["funnel"]), facts)
+    with ExitStack() as held:
+        has_ledger = (folder.path / "ledger.sqlite").exists()
+        ledger = held.enter_context(Ledger(folder.path, read_only=True)) if has_ledger else None
+        write_report(folder.report, StoredSamples(folder.samples), Funnel(**done["funnel"]), facts, ledger=ledger)
     click.echo(folder.report)
+    stories = "with stories" if has_ledger else "without stories, since ledger.sqlite is not there"
+    click.echo(f"{folder.report.stat().st_size / 1e6:,.1f} MB, {stories}", err=True)
 
 
 def newest_run() -> Path:

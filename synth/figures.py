@@ -49,22 +49,35 @@ class RunFacts:
 
 
 @dataclass(slots=True)
-class RowStats:
-    """What is counted over the rows of a run, kept and dropped, as they come."""
+class Paid:
+    """What rows took, of those that share a recipe."""
 
-    outcomes: Counter[str | None] = field(default_factory=Counter)
-    """Drop reason -> rows; `None` for the kept ones."""
-    by_evidence: Counter[Evidence] = field(default_factory=Counter)
-    """Kept rows by what their verification rests on."""
-    round_trips: int = 0
-    """Kept rows whose solution was written from the instruction alone and passed tests its teacher never saw."""
     calls: int = 0
     """Completions behind the rows; one that two rows share counts for both."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    _known_cost_usd: float = 0.0
-    _unpriced: int = 0
+    known_cost_usd: float = 0.0
+    unpriced: int = 0
     """Rows that asked a teacher whose price is not known."""
+
+    @property
+    def cost_usd(self) -> float | None:
+        """`None` where the price of any row's calls is not known."""
+        return self.known_cost_usd if self.calls and not self.unpriced else None
+
+
+@dataclass(slots=True)
+class RowStats:
+    """What is counted over the rows of a run, kept and dropped, as they come."""
+
+    groups: Counter[tuple[str, str, str | None]] = field(default_factory=Counter)
+    """Recipe, language and drop reason -> rows; the reason is `None` for the kept ones."""
+    by_evidence: Counter[Evidence] = field(default_factory=Counter)
+    """Kept rows by what their verification rests on."""
+    round_trips: int = 0
+    """Kept rows whose solution was written from the instruction alone and passed tests its teacher never saw."""
+    paid: dict[str, Paid] = field(default_factory=dict)
+    """By recipe."""
 
     @classmethod
     def over(cls, samples: Iterable[Sample]) -> RowStats:
@@ -76,21 +89,29 @@ class RowStats:
 
     def add(self, sample: Sample) -> None:
         """Counts one row."""
-        self.outcomes[sample.dropped] += 1
+        self.groups[sample.recipe, sample.language, sample.dropped] += 1
         if sample.dropped is None:
             self.by_evidence[sample.evidence] += 1
             self.round_trips += sample.round_trip
-        made = sample.provenance
-        self.calls += made.calls
-        self.prompt_tokens += made.prompt_tokens
-        self.completion_tokens += made.completion_tokens
-        self._known_cost_usd += made.cost_usd or 0.0
-        self._unpriced += made.calls > 0 and made.cost_usd is None
+        made, paid = sample.provenance, self.paid.setdefault(sample.recipe, Paid())
+        paid.calls += made.calls
+        paid.prompt_tokens += made.prompt_tokens
+        paid.completion_tokens += made.completion_tokens
+        paid.known_cost_usd += made.cost_usd or 0.0
+        paid.unpriced += made.calls > 0 and made.cost_usd is None
+
+    @property
+    def outcomes(self) -> Counter[str | None]:
+        """Drop reason -> rows; `None` for the kept ones."""
+        outcomes: Counter[str | None] = Counter()
+        for (_, _, reason), rows in self.groups.items():
+            outcomes[reason] += rows
+        return outcomes
 
     @property
     def num_rows(self) -> int:
         """Kept and dropped."""
-        return self.outcomes.total()
+        return self.groups.total()
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -103,9 +124,25 @@ class RowStats:
         return {name: self.by_evidence[name] for name in EVIDENCE if self.by_evidence[name]}
 
     @property
+    def calls(self) -> int:
+        """Of all rows, as the next three."""
+        return sum(paid.calls for paid in self.paid.values())
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Of all rows."""
+        return sum(paid.prompt_tokens for paid in self.paid.values())
+
+    @property
+    def completion_tokens(self) -> int:
+        """Of all rows."""
+        return sum(paid.completion_tokens for paid in self.paid.values())
+
+    @property
     def cost_usd(self) -> float | None:
         """`None` where the price of any row's calls is not known."""
-        return self._known_cost_usd if self.calls and not self._unpriced else None
+        priced = self.calls and not any(paid.unpriced for paid in self.paid.values())
+        return sum(paid.known_cost_usd for paid in self.paid.values()) if priced else None
 
 
 class Usage(Protocol):
@@ -176,8 +213,9 @@ class Step:
 def funnel_steps(funnel: Funnel) -> list[Step]:
     """The bars from all seeds to the kept rows: reasons in the order of a pipeline, largest first within a stage."""
     total, left = funnel.seeds, funnel.seeds
-    by_stage = sorted(funnel.dropped.items(), key=lambda item: (*_stage_order(item[0]), -item[1], item[0]))
-    losses: list[tuple[str, int, Literal["drop", "unfinished"]]] = [(reason, rows, "drop") for reason, rows in by_stage]
+    losses: list[tuple[str, int, Literal["drop", "unfinished"]]] = [
+        (reason, rows, "drop") for reason, rows in in_pipeline_order(funnel.dropped)
+    ]
     if funnel.unfinished:
         losses.append(("unfinished", funnel.unfinished, "unfinished"))
     steps = [Step(label="seeds", kind="seeds", rows=total, left=total, share=1.0)]
@@ -186,6 +224,11 @@ def funnel_steps(funnel: Funnel) -> list[Step]:
         steps.append(Step(label=label, kind=kind, rows=rows, left=max(left, 0), share=_ratio(rows, total) or 0.0))
     share = _ratio(funnel.kept, total) or 0.0
     return [*steps, Step(label="kept", kind="kept", rows=funnel.kept, left=funnel.kept, share=share)]
+
+
+def in_pipeline_order(dropped: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Reasons with their rows, early stages first, and the largest first within a stage."""
+    return sorted(dropped.items(), key=lambda item: (*_stage_order(item[0]), -item[1], item[0]))
 
 
 def _stage_order(reason: str) -> tuple[int, int]:

@@ -239,7 +239,8 @@ class _Output:
             self._form, recipe=recipe.name, about=recipe.file.about, funnel=batch.funnel, against=self._against
         )
         self._export.write_card(card)
-        write_report(self._folder.report, self.samples, batch.funnel, facts)
+        with Ledger(self._folder.path, read_only=True) as ledger:
+            write_report(self._folder.report, self.samples, batch.funnel, facts, ledger=ledger)
 
 
 async def _staff(

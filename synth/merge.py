@@ -217,7 +217,8 @@ def merge(
     against = _against(parts[0].facts)
     export.write_card(card_facts(form, recipe=facts.recipe, about=about, funnel=batch.funnel, against=against))
     stored = StoredSamples(folder.samples)
-    write_report(folder.report, stored, batch.funnel, facts)
+    with Ledger(folder.path, read_only=True) as ledger:
+        write_report(folder.report, stored, batch.funnel, facts, ledger=ledger)
     folder.write_manifest(_manifest(parts, rows, batch, facts))
     return Result(folder=folder, batch=batch, facts=facts, samples=stored, stats=stats)
 

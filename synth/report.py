@@ -1,9 +1,11 @@
 """`report.html`: one self-contained page over a run, to be opened from disk with no network.
 
-The rows are model output and therefore hostile: they travel as JSON inside a data block, the page writes them with
+The rows are model output and therefore hostile: they travel as JSON inside data blocks, the page writes them with
 `textContent` only, and a content security policy allows our own script and style (by hash) and no request at all.
 
-The samples are gone through twice, to count them and to take what is shown, and never held together in memory.
+A small entry of each row stands before the script, so that the list works while the rest still loads; the rows and
+their stories follow, compressed in blocks that are opened on demand. The samples are gone through twice, to count them
+and to take what is shown; rows go to a temporary file as they come, so that memory does not grow with their length.
 Not covered: rows beyond `max_rows`; the page says how many it left out, and `samples.parquet` holds them all.
 """
 
@@ -12,14 +14,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from jinja2 import Environment, StrictUndefined
 
+from synth.breakdown import cost_by_recipe, cross
+from synth.distributions import Distributions
 from synth.figures import (
     EVIDENCE_MEANS,
     RowStats,
@@ -27,61 +31,105 @@ from synth.figures import (
     compute_ratios,
     format_cost,
     format_count,
+    format_rough,
     format_seconds,
     format_share,
     funnel_steps,
-    visible,
 )
 from synth.files import atomic_file
+from synth.ledger import Ledger
+from synth.report_rows import PageRows
 from synth.sample import Funnel, Sample
 
 __all__ = ["RunFacts", "write_report"]
 
-MAX_ROWS = 2_000
-"""Rows embedded in full. Measured at 2.4 kB a row: 2,000 rows are 5 MB, load in 0.3 s and search in 40 ms; 20,000 rows
-are 48 MB, 1.6 s and 150 ms."""
-MAX_CHARS = 20_000
-"""Longest text of one field that is embedded; what is cut off is counted in its place."""
+MAX_ROWS = 10_000
+"""Rows embedded in full. `benchmarks/report.py` measures what they cost."""
+SCRIPTS = ("report_blocks.js", "report_text.js", "report_detail.js", "report.js")
+"""One script in the page, under one name space."""
+PIECE = 1 << 20
 
 
 def write_report(
-    path: Path, samples: Iterable[Sample], funnel: Funnel, facts: RunFacts, *, max_rows: int = MAX_ROWS
+    path: Path,
+    samples: Iterable[Sample],
+    funnel: Funnel,
+    facts: RunFacts,
+    *,
+    ledger: Ledger | None = None,
+    max_rows: int = MAX_ROWS,
 ) -> None:
     """Nothing; `path` holds the page afterwards, whole or not at all.
 
-    `samples` is iterated twice, so a generator will not do. Raises `RunFolderError` where `path` cannot be written.
+    `samples` is iterated twice, so a generator will not do. With the `ledger` each row has its story.
+    Raises `RunFolderError` where `path` cannot be written, or the ledger lacks a part of a story.
     """
-    page = render_report(samples, funnel, facts, max_rows=max_rows)
     with atomic_file(path) as file:
-        file.write(page)
+        write_page(file, samples, funnel, facts, ledger=ledger, max_rows=max_rows)
 
 
-def render_report(samples: Iterable[Sample], funnel: Funnel, facts: RunFacts, *, max_rows: int = MAX_ROWS) -> bytes:
-    """The page as UTF-8; `samples` is iterated twice."""
-    style, script = _asset("report.css"), _asset("report.js")
-    stats = RowStats.over(samples)
-    rows = [_row(sample) for sample in choose_rows(samples, stats.outcomes, max_rows)]
-    assert len(rows) == min(stats.num_rows, max_rows), "samples must give the same rows each time"
+def write_page(
+    file: IO[bytes],
+    samples: Iterable[Sample],
+    funnel: Funnel,
+    facts: RunFacts,
+    *,
+    ledger: Ledger | None = None,
+    max_rows: int = MAX_ROWS,
+) -> None:
+    """Nothing; the page is in `file` as UTF-8."""
+    stats, spread = RowStats(), Distributions()
+    for sample in samples:
+        stats.add(sample)
+        spread.add(sample)
+    with tempfile.TemporaryFile() as blocks:
+        rows = PageRows(blocks, ledger)
+        for sample in choose_rows(samples, stats.outcomes, max_rows):
+            rows.add(sample)
+        assert len(rows) == min(stats.num_rows, max_rows), "samples must give the same rows each time"
+        index = rows.index()
+        for similarity in rows.similarities:
+            spread.similarity.add(similarity, True)
+        packed = blocks.tell()
+        blocks.seek(0)
+        shown = {"index": index, "num_shown": len(rows), "packed": packed, "unpacked": rows.num_bytes}
+        for piece in _page(funnel, facts, stats, spread, shown, blocks):
+            # A file name or argument that is not UTF-8 comes as lone surrogates, which cannot be encoded: escape them.
+            file.write(piece.encode("utf-8", "backslashreplace"))
+
+
+def _page(
+    funnel: Funnel, facts: RunFacts, stats: RowStats, spread: Distributions, shown: dict[str, Any], blocks: IO[bytes]
+) -> Iterator[str]:
+    """The page in pieces, `blocks` among them as they are read."""
+    style, script = _asset("report.css"), _script()
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = template.from_string(_asset("report.html.j2")).render(
+    return template.from_string(_asset("report.html.j2")).generate(
         facts=facts,
         funnel=funnel,
         steps=funnel_steps(funnel),
         evidence=_evidence_mix(stats),
         round_trips=stats.round_trips,
         figures=_figures(funnel, facts),
+        crossed=cross(stats),
+        costs=cost_by_recipe(stats),
+        charts=spread.charts(),
         num_rows=stats.num_rows,
-        num_shown=len(rows),
+        num_shown=shown["num_shown"],
+        packed=_format_bytes(shown["packed"]),
+        unpacked=_format_bytes(shown["unpacked"]),
         missing=funnel.seeds - funnel.kept - sum(funnel.dropped.values()) - funnel.unfinished,
         share=format_share,
+        rough=format_rough,
+        count=format_count,
+        cost=format_cost,
         style=style,
         script=script,
         style_hash=_csp_hash(style),
         script_hash=_csp_hash(script),
-        rows=embed_json(rows),
+        index=embed_json(shown["index"]),
+        blocks=(piece.decode("ascii") for piece in iter(lambda: blocks.read(PIECE), b"")),
     )
-    # A file name or argument that is not UTF-8 comes as lone surrogates, which cannot be encoded: show them as escapes.
-    return page.encode("utf-8", "backslashreplace")
 
 
 def choose_rows(samples: Iterable[Sample], outcomes: Mapping[str | None, int], limit: int) -> Iterator[Sample]:
@@ -144,58 +192,13 @@ def _evidence_mix(stats: RowStats) -> list[tuple[str, int, float, str]]:
     return [(name, rows, rows / num_kept, EVIDENCE_MEANS[name]) for name, rows in stats.evidence.items()]
 
 
-def _row(sample: Sample) -> dict[str, Any]:
-    """What the page shows of one row."""
-    outcomes = sample.check.outcomes if sample.check else ()
-    tests = [{"test": _text(o.test), "passed": o.passed, "error": _text(o.error)} for o in outcomes]
-    return {
-        "id": sample.id,
-        "dropped": sample.dropped and visible(sample.dropped),
-        "detail": _text(sample.detail),
-        "evidence": sample.evidence,
-        "round_trip": sample.round_trip,
-        "seed": _text(sample.seed_id),
-        "language": _text(sample.language),
-        "locale": _text(sample.locale),
-        "entry": _text(sample.entry_point),
-        "instruction": _text(sample.instruction),
-        "response": _text(sample.response),
-        "code": _text(sample.code),
-        "tests": tests or [{"test": _text(test), "passed": None, "error": ""} for test in sample.tests],
-        "facts": _provenance_facts(sample),
-    }
+def _format_bytes(number: int) -> str:
+    return f"{number / 1e6:,.1f} MB" if number >= 1e5 else f"{number / 1e3:,.1f} kB"
 
 
-def _provenance_facts(sample: Sample) -> list[tuple[str, str]]:
-    """Name and value of each fact that is known about how the row was made."""
-    check, made, candidates = sample.check, sample.provenance, ""
-    if check and check.num_candidates:
-        candidates = f"{check.num_candidates_passed} of {check.num_candidates} passed"
-    facts: Mapping[str, str] = {
-        "verdict": check.status if check else "",
-        "candidates": candidates,
-        "seed": sample.seed_id,
-        "from": made.seed_source,
-        "licence": made.seed_license,
-        "teacher": made.teacher,
-        "judge": made.judge,
-        "templates": ", ".join(f"{name} {digest}" for name, digest in made.templates.items()),
-        "scores": ", ".join(f"{name} {_number(score)}" for name, score in sample.scores.items()),
-        "calls": format_count(made.calls),
-        "tokens": f"{made.prompt_tokens:,} in, {made.completion_tokens:,} out",
-        "cost": "" if made.cost_usd is None else format_cost(made.cost_usd),
-    }
-    return [(name, _text(value)) for name, value in facts.items() if value]
-
-
-def _number(value: float) -> str:
-    return f"{value:g}" if math.isfinite(value) else str(value)
-
-
-def _text(text: str) -> str:
-    """`text` made visible, and cut at `MAX_CHARS` with a count of what is missing."""
-    cut = len(text) - MAX_CHARS
-    return visible(text if cut <= 0 else f"{text[:MAX_CHARS]}\n[{cut:,} more characters are in samples.parquet]")
+def _script() -> str:
+    """The whole script, in one function so that no name of it is the page's."""
+    return '"use strict";\n(() => {\n' + "".join(map(_asset, SCRIPTS)) + "})();\n"
 
 
 def _asset(name: str) -> str:

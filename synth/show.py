@@ -1,7 +1,7 @@
 """What the terminal shows of a run: the funnel at its end, one row, and the story of a row.
 
 Everything a model wrote is hostile to a terminal as it is to a page: it passes `visible`, and reaches rich as `Text` or
-`Syntax`, never as a markup string. Nothing is cut: the reader asked for this row.
+`Syntax`, never as a markup string. Of what programs printed only the end is shown; nothing else is cut.
 
 Not covered: the live display while a run goes on (`progress.py`).
 """
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -34,46 +32,12 @@ from synth.figures import (
     visible,
 )
 from synth.sample import Funnel, Sample, TestOutcome
+from synth.story import Asked, Judged, Story
 
 BAR_WIDTH = 32
 KEPT, LOST, QUIET = "green", "red", "bright_black"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A question to a teacher and its answer, from the ledger."""
-
-    template: str
-    role: Literal["teacher", "judge"]
-    prompt: str
-    completion: str
-    model: str = ""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    finish_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A verdict of the sandbox, from the ledger."""
-
-    status: str
-    purpose: str = "sandbox"
-    """What was run and why."""
-    code: str = ""
-    """What was run; shown when given."""
-    language: str = "python"
-    tests: tuple[TestOutcome, ...] = ()
-    error: str = ""
-    """The end of stderr, or what kept the code from running."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """One row and what happened to it, in order."""
-
-    sample: Sample
-    events: Sequence[Asked | Judged]
+OUTPUT_CHARS = 2_000
+"""The end of what a program printed, which says how it ended."""
 
 
 def print_funnel(console: Console, funnel: Funnel, facts: RunFacts, stats: RowStats | None = None) -> None:
@@ -167,7 +131,10 @@ def _event_title(number: int, event: Asked | Judged) -> Text:
 
 
 def _asked(event: Asked) -> Iterator[RenderableType]:
-    yield Text(visible(event.prompt), style=QUIET)
+    prompt = "\n\n".join(f"{role}: {content}" for role, content in event.messages)
+    if event.is_repeat:
+        prompt = f"(the same prompt, sample {event.sample + 1})"
+    yield Text(visible(prompt), style=QUIET)
     yield Text()
     if event.completion.strip():
         yield from _prose(event.completion, "python")
@@ -181,9 +148,11 @@ def _judged(event: Judged) -> Iterator[RenderableType]:
         yield Text()
     if event.tests:
         yield _tests(event.tests, event.language)
-    if event.error:
-        yield Text(visible(event.error), style=LOST)
-    if not (event.code or event.tests or event.error):
+    if event.stdout:
+        yield Text(visible(event.stdout[-OUTPUT_CHARS:]))
+    if event.stderr:
+        yield Text(visible(event.stderr[-OUTPUT_CHARS:]), style=LOST)
+    if not (event.code or event.tests or event.stdout or event.stderr):
         yield Text("(no tests, no output)", style=QUIET)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import gzip
 import hashlib
+import io
 import json
 import re
-import shutil
-import subprocess
 import tracemalloc
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -16,9 +17,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.chromium import find_browser, open_browser
 from synth.errors import RunFolderError
 from synth.figures import RowStats
-from synth.report import MAX_CHARS, RunFacts, choose_rows, embed_json, render_report, write_report
+from synth.ledger import Ledger
+from synth.report import RunFacts, choose_rows, embed_json, write_page, write_report
+from synth.report_rows import MAX_CHARS
 from synth.sample import Check, Funnel, Provenance, Sample, TestOutcome, count_funnel
 
 HOSTILE = (
@@ -53,14 +57,20 @@ def hostile_row() -> Sample:
     )
 
 
+def render(samples: Any, funnel: Funnel | None = None, facts: RunFacts = FACTS, **options: Any) -> bytes:
+    file = io.BytesIO()
+    write_page(file, samples, funnel or count_funnel(samples, seeds=sum(1 for _ in samples)), facts, **options)
+    return file.getvalue()
+
+
 class Page(HTMLParser):
     """Every element with its attributes, and the text of scripts and styles."""
 
-    def __init__(self, samples: list[Sample], facts: RunFacts = FACTS, **options: int) -> None:
+    def __init__(self, samples: list[Sample], facts: RunFacts = FACTS, **options: Any) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.raw: list[tuple[str, str]] = []
-        self.text = render_report(samples, count_funnel(samples, seeds=len(samples)), facts, **options).decode()
+        self.text = render(samples, facts=facts, **options).decode()
         self.feed(self.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -73,8 +83,35 @@ class Page(HTMLParser):
             self.raw.append((f"{self.cdata_elem}+{len(self.elements)}", data))
 
     @property
+    def entries(self) -> list[dict[str, Any]]:
+        index = json.loads(next(data for tag, data in self.raw if tag.startswith("script")))
+        return [dict(zip(index["fields"], entry, strict=True)) for entry in index["entries"]]
+
+    @property
     def rows(self) -> list[dict[str, Any]]:
-        return json.loads(next(data for tag, data in self.raw if tag.startswith("script")))  # type: ignore[no-any-return]
+        return unpack(self.text, "rows")
+
+    @property
+    def stories(self) -> list[list[dict[str, Any]]]:
+        return unpack(self.text, "stories")
+
+
+def unpack(page: str, name: str) -> list[Any]:
+    """The records of all blocks of a page, their numbers replaced by texts."""
+    records = []
+    for packed in re.findall(rf'<script type="text/plain" id="{name}-\d+">([\w+/=]*)</script>', page):
+        block = json.loads(gzip.decompress(base64.b64decode(packed)))
+        texts = [block["texts"][place] for place in block["places"]]
+        records += [revive(record, texts) for record in block["records"]]
+    return records
+
+
+def revive(value: Any, texts: list[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: revive(part, texts) for name, part in value.items()}
+    if isinstance(value, list):
+        return [revive(part, texts) for part in value]
+    return value if value is None or isinstance(value, bool) else texts[value]
 
 
 def test_a_hostile_row_adds_no_element_to_the_page() -> None:
@@ -83,9 +120,11 @@ def test_a_hostile_row_adds_no_element_to_the_page() -> None:
 
 
 def test_hostile_text_comes_back_whole_from_the_data() -> None:
-    (shown,) = Page([hostile_row()]).rows
+    page = Page([hostile_row()])
+    (shown,), (entry,) = page.rows, page.entries
     expected = HOSTILE.replace("\x1b", "<U+001B>")
-    assert {shown[name] for name in ("seed", "instruction", "response", "code", "entry", "detail")} == {expected}
+    assert {shown[name] for name in ("instruction", "response", "code", "detail")} == {expected}
+    assert {entry[name] for name in ("seed", "entry", "recipe")} == {expected}
     assert shown["tests"] == [{"test": expected, "passed": False, "error": expected + "<U+D800>"}]
 
 
@@ -114,7 +153,7 @@ def test_nothing_on_the_page_points_outside_it() -> None:
 def test_the_policy_allows_exactly_our_script_and_style() -> None:
     page = Page([hostile_row()])
     policy = next(str(attrs["content"]) for _, attrs in page.elements if attrs.get("http-equiv"))
-    style, _data, script = [data for _, data in page.raw]
+    style, _index, script, _block = [data for _, data in page.raw]
     for directive, text in (("style-src", style), ("script-src", script)):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"{directive} 'sha256-{digest}'" in policy
@@ -133,7 +172,7 @@ def test_the_sum_is_stated() -> None:
 
 
 def test_a_funnel_that_does_not_add_up_says_so() -> None:
-    page = render_report([row()], Funnel(seeds=3, kept=1, dropped={}), FACTS).decode()
+    page = render([row()], Funnel(seeds=3, kept=1, dropped={})).decode()
     assert "This does not add up" in page
     assert "(+2)" in page
     assert "Nothing is missing" not in page
@@ -194,8 +233,7 @@ def test_a_very_long_text_is_cut_with_a_count(extra: int, cut: bool) -> None:
 
 def test_twenty_thousand_rows_stay_a_small_file() -> None:
     many = [row(number, code="x = 1\n" * 200) for number in range(20_000)]
-    page = render_report(many, count_funnel(many, seeds=len(many)), FACTS)
-    assert len(page) < 10_000_000
+    assert len(render(many)) < 10_000_000
 
 
 class Stored:
@@ -212,15 +250,21 @@ class Stored:
 
 def test_samples_from_a_file_give_the_same_page_as_those_in_memory() -> None:
     stored = Stored(300, chars=10)
-    funnel = count_funnel(stored, seeds=300)
-    assert render_report(stored, funnel, FACTS, max_rows=40) == render_report(list(stored), funnel, FACTS, max_rows=40)
+    assert render(stored, max_rows=40) == render(list(stored), max_rows=40)
+
+
+class Sink(io.RawIOBase):
+    """A file that keeps nothing."""
+
+    def write(self, data: Any) -> int:
+        return len(data)
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
-    stored = Stored(2_000, chars=50_000)  # 100 MB
+    stored = Stored(2_000, chars=50_000)  # 100 MB, of which 40 are shown
     tracemalloc.start()
     try:
-        render_report(stored, count_funnel(stored, seeds=2_000), FACTS, max_rows=20)
+        write_page(Sink(), stored, count_funnel(stored, seeds=2_000), FACTS)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -229,7 +273,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
 
 def test_a_generator_that_ends_after_the_first_turn_is_a_defect_and_no_empty_page() -> None:
     with pytest.raises(AssertionError, match="the same rows each time"):
-        render_report(iter([row()]), count_funnel([row()], seeds=1), FACTS)
+        render(iter([row()]), count_funnel([row()], seeds=1))
 
 
 def test_an_unwritable_report_is_one_line_and_leaves_the_old_one(tmp_path: Path) -> None:
@@ -239,48 +283,48 @@ def test_an_unwritable_report_is_one_line_and_leaves_the_old_one(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-DRIVER = """<iframe src="report.html#%s" width="1200" height="900"></iframe><script>
-const frame = document.querySelector("iframe"), seen = [];
-const pause = () => new Promise((resolve) => setTimeout(resolve, 150));
-const press = (key) => frame.contentDocument.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
-frame.onload = async () => {
-  const page = frame.contentDocument, text = (id) => page.getElementById(id).textContent;
+DRIVER = """(async () => {
+  const seen = [], text = (id) => document.getElementById(id).textContent;
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+  const still = () => document.readyState === "complete" && !document.querySelector("[aria-busy]") && !text("matches").includes("searched");
+  const pause = async () => { do await new Promise((next) => setTimeout(next, 150)); while (!still()); };
   await pause();
   %s
-  document.body.replaceChildren(btoa(unescape(encodeURIComponent(JSON.stringify(seen)))));
-};</script>"""
+  return seen;
+})()"""
 
 
-def drive(folder: Path, samples: list[Sample], script: str) -> Any:
+def drive(
+    folder: Path, samples: list[Sample], script: str, *, width: int = 1200, ledger: Ledger | None = None
+) -> list[Any]:
     """What `script` put into `seen` while it used the page, opened at the first row."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    browser = find_browser()
     if browser is None:
         pytest.skip("no chromium on this machine")
-    write_report(folder / "report.html", samples, count_funnel(samples, seeds=len(samples)), FACTS)
-    (folder / "driver.html").write_text(DRIVER % (samples[0].id, script))
-    flags = "--headless --no-sandbox --disable-gpu --dump-dom --virtual-time-budget=8000 --allow-file-access-from-files"
-    quiet = "--no-first-run --disable-background-networking --disable-component-update --disable-sync"
-    command = [browser, *flags.split(), *quiet.split(), f"--user-data-dir={folder / 'profile'}"]
-    address = (folder / "driver.html").as_uri()
-    ran = subprocess.run([*command, address], capture_output=True, text=True, timeout=120)
-    if ran.returncode != 0:
-        pytest.skip(f"chromium does not start here: {ran.stderr[-200:]}")
-    body = re.search(r"<body>(.*)</body>", ran.stdout, re.DOTALL)
-    assert body
-    return json.loads(base64.b64decode(body[1]))
+    funnel = count_funnel(samples, seeds=len(samples))
+    write_report(folder / "report.html", samples, funnel, FACTS, ledger=ledger)
+
+    async def use() -> Any:
+        async with asyncio.timeout(100), open_browser(browser) as page:
+            await page.resize(width, 900)
+            await page.goto(folder / "report.html", f"#{samples[0].id}")
+            return await page.evaluate(DRIVER % script)
+
+    return asyncio.run(use())  # type: ignore[no-any-return]
 
 
 def test_a_browser_opens_links_moves_searches_and_filters(tmp_path: Path) -> None:
     samples = [hostile_row(), row(1), row(2, code="needle = 1"), *(row(number) for number in range(3, 300))]
     script = """
-      const look = async () => { await pause(); seen.push({hash: frame.contentWindow.location.hash.slice(1),
-        detail: text("detail"), matches: text("matches"), listed: page.querySelectorAll("#list li").length}); };
-      const search = page.getElementById("search");
+      const look = async () => { await pause(); seen.push({hash: location.hash.slice(1),
+        detail: text("detail"), matches: text("matches"), listed: document.querySelectorAll("#list li").length}); };
+      const search = document.getElementById("search");
       await look();
       press("j"); await look();
       search.value = "NEEDLE do"; search.dispatchEvent(new Event("input")); await look();
       press("Escape"); await look();
-      page.querySelector("[data-pick='drop:verify.failed']").click(); await look();"""
+      document.querySelector("[data-pick='drop:verify.failed']").click(); await look();"""
     linked, moved, searched, cleared, picked = drive(tmp_path, samples, script)
     assert "PWNED" in linked["detail"]
     assert moved["hash"] == samples[1].id in moved["detail"]
@@ -291,10 +335,8 @@ def test_a_browser_opens_links_moves_searches_and_filters(tmp_path: Path) -> Non
 
 
 def test_hostile_rows_make_no_element_in_the_browser(tmp_path: Path) -> None:
-    script = (
-        'seen.push(page.title, page.images.length, page.scripts.length, page.querySelectorAll("#detail b").length);'
-    )
-    assert drive(tmp_path, [hostile_row()], script) == ["demo · opencook", 0, 2, 0]
+    script = 'seen.push(document.title, document.images.length, document.scripts.length, document.querySelectorAll("#detail b").length);'
+    assert drive(tmp_path, [hostile_row()], script) == ["demo · opencook", 0, 3, 0]
 
 
 def test_highlighting_and_fences_lose_no_character_of_the_code(tmp_path: Path) -> None:
@@ -308,31 +350,31 @@ def test_highlighting_and_fences_lose_no_character_of_the_code(tmp_path: Path) -
         row(number, code=code, language=("python", "javascript")[number % 2]) for number, code in enumerate(codes)
     ]
     samples += [row(9 + number, response=f"So:\n```python\n{code}\n```\nDone.") for number, code in enumerate(codes)]
-    script = """for (const _ of page.querySelectorAll("#list li")) {
-      seen.push(page.querySelector("#detail pre").textContent); press("j"); await pause(); }"""
+    script = """for (const _ of document.querySelectorAll("#list li")) {
+      seen.push(document.querySelector("#detail pre").textContent); press("j"); await pause(); }"""
     assert [shown.rstrip("\n") for shown in drive(tmp_path, samples, script)] == [c.rstrip("\n") for c in codes * 2]
 
 
 def test_a_row_that_is_not_in_the_file_is_said_to_be_missing(tmp_path: Path) -> None:
-    script = 'frame.contentWindow.location.hash = "0123456789abcdef"; await pause(); seen.push(text("detail"));'
+    script = 'location.hash = "0123456789abcdef"; await pause(); seen.push(text("detail"));'
     (told,) = drive(tmp_path, [row()], script)
     assert told == "Row 0123456789abcdef is not in this file. synth explain 0123456789abcdef tells its story."
 
 
 def test_on_a_phone_a_row_covers_the_list_until_it_is_closed(tmp_path: Path) -> None:
-    script = """frame.width = 390;
-      const look = async () => { await pause(); seen.push([frame.contentWindow.location.hash !== "",
-        frame.contentWindow.getComputedStyle(page.getElementById("detail")).display]); };
+    script = """
+      const look = async () => { await pause(); seen.push([location.hash !== "",
+        getComputedStyle(document.getElementById("detail")).display]); };
       await look(); press("Escape"); await look();
-      page.querySelector("#list a").click(); await look(); page.querySelector(".back").click(); await look();"""
+      document.querySelector("#list a").click(); await look(); document.querySelector(".back").click(); await look();"""
     opened, closed = [True, "block"], [False, "none"]
-    assert drive(tmp_path, [row(0), row(1)], script) == [opened, closed, opened, closed]
+    assert drive(tmp_path, [row(0), row(1)], script, width=390) == [opened, closed, opened, closed]
 
 
 def test_the_twin_of_a_duplicate_is_one_step_away(tmp_path: Path) -> None:
     twin = row(1)
     samples = [row(0).drop("dedup.near", f"Jaccard 0.9 with {twin.id}"), twin]
-    script = 'page.querySelector("#detail .why a").click(); await pause(); seen.push(text("detail"));'
+    script = 'document.querySelector("#detail .why a").click(); await pause(); seen.push(text("detail"));'
     (opened,) = drive(tmp_path, samples, script)
     assert opened.startswith("← Rowskept")
     assert twin.id in opened

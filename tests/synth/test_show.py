@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from synth.figures import RowStats, RunFacts
-from synth.report import render_report
+from synth.report import write_page
 from synth.sample import Check, Funnel, Provenance, Sample, TestOutcome
-from synth.show import Asked, Judged, Story, print_funnel, print_sample, print_story
+from synth.show import print_funnel, print_sample, print_story
+from synth.story import Asked, Judged, Story
 
 HOSTILE = "[red]not markup[/red] [/] [link=http://x.invalid]y[/link] \x1b]0;title\x07\x1b[2J \u202e :bomb: <b>raw</b>"
 FACTS = RunFacts(
@@ -44,7 +45,9 @@ def test_the_funnel_lists_every_reason_with_its_rows() -> None:
 
 
 def test_the_terminal_and_the_page_print_the_same_figures() -> None:
-    text, page = shown(print_funnel, FUNNEL, FACTS), render_report([], FUNNEL, FACTS).decode()
+    text, file = shown(print_funnel, FUNNEL, FACTS), io.BytesIO()
+    write_page(file, [], FUNNEL, FACTS)
+    page = file.getvalue().decode()
     for figure in ("35.7%", "6.0 s", "1 min 00 s in all", "600", "6,000 in all", "90 in all", "$0.05", "$0.50 in all"):
         assert figure in text
         assert figure in page
@@ -125,9 +128,9 @@ def test_hostile_text_is_printed_as_text(field: str) -> None:
 
 
 def test_a_story_tells_every_event_in_order_and_the_end() -> None:
-    asked = Asked(template="task.j2", role="teacher", prompt="the prompt", completion="the answer", prompt_tokens=12,
-                  completion_tokens=34, finish_reason="length")  # fmt: skip
-    judged = Judged(status="timeout", error="killed after 10 s")
+    asked = Asked(template="task.j2", role="teacher", messages=(("user", "the prompt"),), completion="the answer",
+                  prompt_tokens=12, completion_tokens=34, finish_reason="length")  # fmt: skip
+    judged = Judged(status="timeout", stderr="killed after 10 s")
     story = Story(sample=sample().drop("verify.timeout"), events=[asked, judged])
     text = shown(print_story, story)
     parts = ["1. task.j2", "12 + 34 tokens", "finish: length", "the prompt", "the answer", "2. sandbox: timeout",
@@ -138,16 +141,23 @@ def test_a_story_tells_every_event_in_order_and_the_end() -> None:
 
 def test_hostile_completions_prompts_and_errors_are_printed_as_text() -> None:
     asked = Asked(
-        template=HOSTILE, role="judge", prompt=HOSTILE, completion=HOSTILE, model=HOSTILE, finish_reason=HOSTILE
+        template=HOSTILE,
+        role="judge",
+        messages=((HOSTILE, HOSTILE),),
+        completion=HOSTILE,
+        model=HOSTILE,
+        finish_reason=HOSTILE,
     )
-    judged = Judged(status=HOSTILE, code=HOSTILE, error=HOSTILE, tests=(TestOutcome(test=HOSTILE, passed=False),))
+    judged = Judged(
+        status=HOSTILE, code=HOSTILE, stdout=HOSTILE, stderr=HOSTILE, tests=(TestOutcome(test=HOSTILE, passed=False),)
+    )
     text = shown(print_story, Story(sample=sample(), events=[asked, judged]), width=2_000)
     assert not {"\x1b", "\x07", "\u202e"} & set(text)
-    assert text.count("[red]not markup[/red] [/]") == 9
+    assert text.count("[red]not markup[/red] [/]") == 11
 
 
 def test_an_empty_completion_is_said_to_be_empty() -> None:
-    asked = Asked(template="t.j2", role="teacher", prompt="p", completion=" \n")
+    asked = Asked(template="t.j2", role="teacher", messages=(("user", "p"),), completion=" \n")
     assert "(an empty completion)" in shown(print_story, Story(sample=sample(), events=[asked]))
 
 
