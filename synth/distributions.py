@@ -6,6 +6,7 @@ Not covered: their looks (`report.html.j2`).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -116,7 +117,7 @@ class Distributions:
             ("Response length", " characters", self.response),
             ("Tokens a row", " tokens", self.tokens),
         ):
-            yield from _chart(title, found, lambda value, unit=unit: format_count(value) + unit)
+            yield from _chart(title, found, functools.partial(_with_unit, unit=unit))
         yield from _chart("Cost a row", self.cost, format_cost)
         ratio_edges, ratio_labels = (0, 0.001, 0.25, 0.5, 0.75, 1), ("0", ">0", "25%", "50%", "75%", "all")
         levels = ("1 easy", "2", "3", "4", "5 hard")
@@ -163,3 +164,7 @@ def _pass_ratio(sample: Sample) -> float | None:
         return sample.scores["pass_ratio"]
     check = sample.check
     return check.num_candidates_passed / check.num_candidates if check and check.num_candidates else None
+
+
+def _with_unit(value: float | None, unit: str) -> str:
+    return format_count(value) + unit
