@@ -135,7 +135,7 @@ class Shards:
         self._stream: ParquetStream | None = None
 
     def __enter__(self) -> Shards:
-        self._remove(f".{self._split}-*")  # of a process that was killed
+        self._remove_parts()  # of a process that was killed
         self._stream = self._open()
         return self
 
@@ -146,7 +146,7 @@ class Shards:
             if kind is None:
                 self._publish()
         finally:
-            self._remove(f".{self._split}-*")
+            self._remove_parts()
 
     def add(self, row: dict[str, Any]) -> None:
         """Appends one row. Raises: `RunFolderError`."""
@@ -169,6 +169,10 @@ class Shards:
             for part, name in zip(self._parts, names, strict=True):
                 part.replace(self._folder / name)
         self._remove(f"{self._split}-*-of-*.parquet", but=names)
+
+    def _remove_parts(self) -> None:
+        self._remove(f".{self._split}-*")
+        self._remove(f"..{self._split}-*")  # a stream's own
 
     def _remove(self, pattern: str, but: Sequence[str] = ()) -> None:
         for path in self._folder.glob(pattern):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from synth.files import atomic_file, writable
+from synth.files import publish, writable
 from synth.parquet import Shards, ShardSize
 from synth.training_rows import Layout, Row, arrow_schema, layout_of
 
@@ -48,15 +48,23 @@ class MessagesWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._held = ExitStack()
+        self._partial = path.with_name(f".{path.name}.partial")  # always the same: a killed process leaves one at most
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> MessagesWriter:
-        self._file = self._held.enter_context(atomic_file(self._path))
+        with writable(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._partial.open("wb")
         return self
 
-    def __exit__(self, *failure: Any) -> None:
-        self._held.__exit__(*failure)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        assert self._file is not None, "the block was entered"
+        try:
+            with writable(self._path), self._file:
+                if kind is None:
+                    publish(self._file, self._partial, self._path)
+        finally:
+            self._partial.unlink(missing_ok=True)
 
     def add(self, row: Row) -> None:
         """Appends one row. Raises: `RunFolderError`."""

@@ -154,9 +154,11 @@ def test_a_shard_ends_by_its_megabytes_too(tmp_path: Path) -> None:
 
 def test_another_export_leaves_no_shard_of_the_last(tmp_path: Path, samples: list[Sample]) -> None:
     write_export(tmp_path, samples, Form.of("x", size=ShardSize(rows=5)), recipe="r")
-    (tmp_path / "data" / ".train-00007").write_text("of a process that was killed")
+    for name in ("data/.train-00007", "data/..train-00007.partial", "messages/.train.jsonl.partial"):
+        (tmp_path / name).write_text("of a process that was killed")
     write_export(tmp_path, samples, FORM, recipe="r")
     assert [file.name for file in (tmp_path / "data").iterdir()] == [Path(DATA_FILE).name]
+    assert [file.name for file in (tmp_path / "messages").iterdir()] == ["train.jsonl"]
 
 
 def test_a_failed_export_leaves_the_old_shards(tmp_path: Path, samples: list[Sample]) -> None:
