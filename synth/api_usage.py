@@ -60,6 +60,13 @@ def usage_of(name: str, signature: str, doc: str, siblings: Mapping[str, str]) -
 
     `siblings` are the other public names of the API's module -> their full names, which examples use unannounced.
     """
+    try:
+        return _usage_of(name, signature, doc, siblings)
+    except (SyntaxError, ValueError, RecursionError):  # an example that parses and still is no program: `await f()`
+        return None
+
+
+def _usage_of(name: str, signature: str, doc: str, siblings: Mapping[str, str]) -> Usage | None:
     entry_point = f"apply_{name.rpartition('.')[2].lower()}"
     parameters = _positional(signature)
     by_shape: defaultdict[str, list[tuple[str, str, Example, str]]] = defaultdict(list)
@@ -185,8 +192,10 @@ def _plain(expression: ast.expr, want: str, imports: tuple[str, ...]) -> Iterato
     if _ROUNDED.search(want):
         return
     match expression:
-        case ast.Call(func=ast.Name("print"), args=[printed], keywords=[]):
+        case ast.Call(func=ast.Name("print"), args=[printed], keywords=[]) if not isinstance(printed, ast.Starred):
             expression = printed
+    if any(isinstance(node, ast.Name) and node.id in ("print", "pprint") for node in ast.walk(expression)):
+        return
     array = re.fullmatch(r"array\((.*?)(?:,\s*dtype=[\w.'<]+)?\)", want, re.DOTALL)
     scalar = re.fullmatch(
         r"np\.(?:u?int|float)\d+\((.*)\)|(?:np\.)?(True|False)_?|(-?[\d.]+(?:e-?\d+)?|-?inf|nan)", want

@@ -82,6 +82,8 @@ def test_a_test_imports_the_types_that_are_shown() -> None:
     "doc",
     [
         "Breaks into lists.",
+        ">>> print(*chunked([1], 1))\n[1]\n",
+        ">>> nonlocal x\n>>> await chunked([1], 1)\n[1]\n",
         ">>> chunked([1, 2], 1)\n<generator object chunked at 0x7f00>\n",
         ">>> list(take(2, [1, 2, 3]))\n[1, 2]\n",
         ">>> list(chunked(things, 1))\n[[1], [2]]\n",
