@@ -60,30 +60,32 @@ def usage_of(name: str, signature: str, doc: str, siblings: Mapping[str, str]) -
 
     `siblings` are the other public names of the API's module -> their full names, which examples use unannounced.
     """
+    try:
+        return _usage_of(name, signature, doc, siblings)
+    except (SyntaxError, ValueError, RecursionError):  # an example that parses and still is no program: `await f()`
+        return None
+
+
+def _usage_of(name: str, signature: str, doc: str, siblings: Mapping[str, str]) -> Usage | None:
     entry_point = f"apply_{name.rpartition('.')[2].lower()}"
     parameters = _positional(signature)
-    by_shape: defaultdict[str, list[tuple[str, str, Example, str]]] = defaultdict(list)
+    by_shape: defaultdict[tuple[str, str], dict[str, Example]] = defaultdict(dict)
     for shown in _examples(name, doc, siblings):
-        lifted = _lift(shown, name, parameters)
-        if lifted is None:
-            continue
-        template, values = lifted
+        template, values = _lift(shown, name, parameters)
         call = f"{entry_point}({', '.join(values.values())})"
         test = _test(call, shown.expected)
-        if test is None:
-            continue
-        head = f"def {entry_point}({', '.join(values)})"
-        body = "\n".join([*shown.imports, "", "", f"{head}:", f"    return {ast.unparse(template)}", ""])
-        by_shape[body].append((head, body, Example(call=call, expected=shown.expected), test))
+        if values and test:
+            head = f"def {entry_point}({', '.join(values)})"
+            code = "\n".join([*shown.imports, "", "", f"{head}:", f"    return {ast.unparse(template)}", ""])
+            by_shape[head, code][test] = Example(call=call, expected=shown.expected)
     if not by_shape:
         return None
-    found = {test: (head, body, example) for head, body, example, test in max(by_shape.values(), key=len)}
-    head, body, _ = next(iter(found.values()))
+    (head, code), found = max(by_shape.items(), key=lambda item: len(item[1]))
     return Usage(
         entry_point=entry_point,
         signature=head,
-        code=body,
-        examples=tuple(example for _, _, example in found.values()),
+        code=code,
+        examples=tuple(found.values()),
         tests=tuple(found),
     )
 
@@ -185,8 +187,10 @@ def _plain(expression: ast.expr, want: str, imports: tuple[str, ...]) -> Iterato
     if _ROUNDED.search(want):
         return
     match expression:
-        case ast.Call(func=ast.Name("print"), args=[printed], keywords=[]):
+        case ast.Call(func=ast.Name("print"), args=[printed], keywords=[]) if not isinstance(printed, ast.Starred):
             expression = printed
+    if any(isinstance(node, ast.Name) and node.id in ("print", "pprint") for node in ast.walk(expression)):
+        return
     array = re.fullmatch(r"array\((.*?)(?:,\s*dtype=[\w.'<]+)?\)", want, re.DOTALL)
     scalar = re.fullmatch(
         r"np\.(?:u?int|float)\d+\((.*)\)|(?:np\.)?(True|False)_?|(-?[\d.]+(?:e-?\d+)?|-?inf|nan)", want
@@ -201,11 +205,11 @@ def _plain(expression: ast.expr, want: str, imports: tuple[str, ...]) -> Iterato
     yield _Shown(expression, want, imports)
 
 
-def _lift(shown: _Shown, name: str, parameters: list[str]) -> tuple[ast.expr, dict[str, str]] | None:
-    """The expression with parameters for the plain values handed to the API, and the values; `None` without any."""
+def _lift(shown: _Shown, name: str, parameters: list[str]) -> tuple[ast.expr, dict[str, str]]:
+    """The expression with parameters for the plain values handed to the API, and the values."""
     lifter = _Lifter(shown.imports, name, parameters, names_in(ast.unparse(shown.expression))[0])
     template = lifter.visit(ast.parse(ast.unparse(shown.expression), mode="eval").body)
-    return (template, lifter.values) if lifter.values else None
+    return template, lifter.values
 
 
 class _Lifter(ast.NodeTransformer):
@@ -243,6 +247,9 @@ class _Lifter(ast.NodeTransformer):
         if not _is_literal(argument) or _is_flag(argument):
             return argument
         fresh = f"{parameter}_" if parameter in self._taken | BUILTINS else parameter
+        fresh += "2" * (fresh in self.values)
+        if fresh in self.values:
+            return argument
         self.values[fresh] = ast.unparse(argument)
         return ast.Name(fresh)
 

@@ -58,6 +58,13 @@ def test_a_graph_is_built_from_its_edges() -> None:
     assert found.tests == ("assert apply_has_path([(0, 1), (1, 2)], 0, 2) is True",)
 
 
+def test_two_graphs_have_parameters_of_their_own() -> None:
+    doc = ">>> f(nx.Graph([(0, 1)]), nx.Graph([(1, 2)]), nx.Graph([(2, 3)]))\n1\n"
+    found = use(doc, "(G, H, I)", "networkx.f")
+    assert found is not None
+    assert "return f(nx.Graph(edges), nx.Graph(edges2), nx.Graph([(2, 3)]))" in found.code
+
+
 def test_a_number_is_pythons_own_whoever_shows_it() -> None:
     for shown in ("np.int64(6)", "6"):
         found = use(f">>> np.sum([1, 5])\n{shown}\n", "(a, axis=None)", "numpy.sum")
@@ -82,6 +89,8 @@ def test_a_test_imports_the_types_that_are_shown() -> None:
     "doc",
     [
         "Breaks into lists.",
+        ">>> print(*chunked([1], 1))\n[1]\n",
+        ">>> nonlocal x\n>>> await chunked([1], 1)\n[1]\n",
         ">>> chunked([1, 2], 1)\n<generator object chunked at 0x7f00>\n",
         ">>> list(take(2, [1, 2, 3]))\n[1, 2]\n",
         ">>> list(chunked(things, 1))\n[[1], [2]]\n",
