@@ -47,7 +47,8 @@ def test_twin_changes_what_is_expected_and_not_what_is_given(language: str, test
 
 
 @pytest.mark.parametrize(
-    "test", ["assert(f(1))", "assert(f(1) != 2)", "assert(!(f(1) == 2))", "assert(f(1) == f(2))", ""]
+    "test",
+    ["assert(f(1))", "assert(f(1) != 2)", "assert(!(f(1) == 2))", "assert(f(1), 'why 2')", "assert(f(1) == f(2))", ""],
 )
 def test_where_a_change_proves_nothing_there_is_no_twin(test: str) -> None:
     assert corrupted(test, "javascript", ("f",)) is None
