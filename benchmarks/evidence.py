@@ -55,6 +55,9 @@ from synth.verify import Verified, Verifier  # noqa: E402
 
 RECIPE = open_recipe("educational")
 TEST_ERRORS, SHARED = 0.15, 0.5
+MUTANTS = 8
+TIMEOUT_S = 2.0
+"""CPU seconds; the right programs need some hundredths, and mutants often never end."""
 MODES: dict[str, dict[str, object]] = {
     "none": {},
     "self": {"evidence": ("self",), "more_tests": 0},
@@ -176,7 +179,9 @@ async def ask(kitchen: Kitchen, task: Task, num: int) -> Answers:
 async def simulate(trials: Trials, task: Task, num: int, rate: float) -> Answers:
     """Candidates that are right at `rate`, and tests of which some expect what the shared misreading gives."""
     chance = random.Random(f"{task.id}:{rate}")
-    wrong = [code for code in mutants(task.seed.code) if not await is_right(trials, code, task)][:12]
+    some = mutants(task.seed.code)[:MUTANTS]
+    fine = await asyncio.gather(*(is_right(trials, code, task) for code in some))
+    wrong = [code for code, is_fine in zip(some, fine, strict=True) if not is_fine]
     calls = mutated_calls(task.seed.tests, 40)[-8:]
     outputs = await trials.outputs(task.seed.code, calls, "")
     misread = await trials.outputs(wrong[0], calls, "") if wrong else outputs
@@ -251,7 +256,7 @@ async def judge(runner: Runner, trials: Trials, task: Task, answers: Answers, ta
         if mode != "none":
             seed = task.seed if by_seed else replace(task.seed, tests=())
             shown = "" if mode == "seed" else task.instruction  # two examples are shown, and all there is
-            verifier = Verifier(Run.model_validate(settings), runner, {})
+            verifier = Verifier(Run.model_validate({"timeout_s": TIMEOUT_S, **settings}), runner, {})
             outcome = await verifier.verify(seed, answers.candidates, answers.tests, shown)
             kept = outcome.solution if isinstance(outcome, Verified) else None
         if kept is not None:
@@ -303,9 +308,9 @@ async def main(options: argparse.Namespace) -> None:
     what = f"{options.candidates} candidates, {len(tasks)} tasks of {options.benchmark}"
     with Ledger(options.out) as ledger, ThreadPoolExecutor(2) as threads:
         teacher, answered = ("", []) if rates else await ask_all(options, ledger, tasks)
-        with SandboxPool(workers=2, rerun_timeouts="doubtful") as pool:
+        with SandboxPool(workers=2, rerun_timeouts="never") as pool:
             runner = Runner(pool, ledger, threads)
-            trials = Trials(runner, {}, language="python", limits=Limits())
+            trials = Trials(runner, {}, language="python", limits=Limits(timeout_s=TIMEOUT_S))
             for rate in rates:
                 made = [await simulate(trials, task, options.candidates, rate) for task in tasks]
                 show(f"simulated, {rate:.0%} right, {what}", await judge_all(runner, trials, tasks, made))

@@ -26,7 +26,7 @@ EQUALITY_CALLS = re.compile(
 LISP_EQUALITY = frozenset(
     "= == eq eql equal equalp eq? eqv? equal? string=? string= char=? check-equal? assert-equal".split()
 )
-BOUNDS = frozenset("; && || and or then ? , : |> | FROM from".split())
+BOUNDS = frozenset(["\n", *"; && || and or then ? , : |> | FROM from".split()])
 """What an operand of a comparison ends with, at its own depth."""
 TRUTHS = {"true": "false", "True": "False", "TRUE": "FALSE", "#t": "#f", "#true": "#false"}
 OPPOSITE = TRUTHS | {false: true for true, false in TRUTHS.items()}
@@ -76,7 +76,8 @@ def corrupted(test: str, language: str, names: Collection[str] = ()) -> str | No
     `names` are what the solution defines: the side of a comparison that has one of them is not the expected one. An
     honest solution that passes the test must fail this one.
     """
-    found = [t for t in tokens(test, style_of(language, tests=True)) if t.kind not in ("space", "comment", "line")]
+    ignored = {"space", "comment", *(["line"] if language in LISPS else [])}
+    found = [t for t in tokens(test, style_of(language, tests=True)) if t.kind not in ignored]
     sides = list(_expected(found, language, frozenset(names))) or ([found] if language == "prolog" else [])
     for expected in reversed(sides):
         for literal in reversed(expected):
@@ -87,7 +88,7 @@ def corrupted(test: str, language: str, names: Collection[str] = ()) -> str | No
 
 
 def _expected(found: Sequence[Token], language: str, names: frozenset[str]) -> Iterator[Sequence[Token]]:
-    """The side of each comparison that the solution has no part in."""
+    """The sides of comparisons that the solution has no part in, the likeliest last."""
     fails_itself = any(t.text in ("if", "unless", "cond") for t in found)
     for number, token in enumerate(_asked(found) if language == "sql" else found):
         sides: list[Sequence[Token]] = []
@@ -102,8 +103,7 @@ def _expected(found: Sequence[Token], language: str, names: frozenset[str]) -> I
             start = number - len(left) - 1
             sides = [left, _right(found, number)]
         if len(sides) == 2 and not _is_negated(found, start):
-            free = [side for side in sides if side and not names & {t.text for t in side}]
-            yield from free[-1:]
+            yield from (side for side in sides if side and not names & {t.text for t in side})
 
 
 def _compares(text: str, language: str, fails_itself: bool) -> bool:

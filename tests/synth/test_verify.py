@@ -189,7 +189,7 @@ def test_rewritten_code_must_pass_the_kept_tests_and_the_controls_again(pool: Sa
         verifier = Verifier(Run(), Runner(pool, ledger, threads), {})
         outcomes = [asyncio.run(verifier.rerun(code, TESTS, "double")) for code in codes]
     reasons = [outcome.reason if outcome else None for outcome in outcomes]
-    assert reasons == [None, "verify.failed", "verify.tampered", "verify.untidy", "verify.crashed"]
+    assert reasons == [None, "verify.failed", "verify.tampered", "verify.untidy", "verify.compile_error"]
 
 
 def test_own_tests_are_the_weakest_evidence(verify: Verify) -> None:
