@@ -13,23 +13,25 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from synth.fingerprint import LISPS
 from synth.source import Token, style_of, tokens
 
-EQUALITY = frozenset("== === =:= eq -eq =@= is isnt".split())
+EQUALITY = frozenset("== === =:= eq -eq =@= is".split())
 INEQUALITY = frozenset("!= !== <> /= ~= ne -ne =/= =\\=".split())
 """Of use only in a test that fails by a statement of its own, such as `if f(1) != 2 { panic(...) }`."""
 PLAIN_EQUALITY = frozenset("ocaml pascal sql bash erlang prolog".split())
 """Languages in which `=` compares."""
 EQUALITY_CALLS = re.compile(
     r"(?:[aA]ssert|expect)_?\w*?_?(?:[eE]q(?:ual)?s?|[sS]ame|[iI]s)|strictEqual|deepStrictEqual|deepEqual|equal|identical"
-    r"|is_deeply|is|ok_eq|all\.equal|assert",
+    r"|is_deeply|is|all\.equal|assert",
 )
 """Functions, methods and macros that compare their first two arguments."""
 LISP_EQUALITY = frozenset(
     "= == eq eql equal equalp eq? eqv? equal? string=? string= char=? check-equal? assert-equal".split()
 )
-BOUNDS = frozenset("; && || and or then ? , : |> | FROM from".split())
+BOUNDS = frozenset(["\n", *"; && || and or then ? , : |> | FROM from".split()])
 """What an operand of a comparison ends with, at its own depth."""
 TRUTHS = {"true": "false", "True": "False", "TRUE": "FALSE", "#t": "#f", "#true": "#false"}
 OPPOSITE = TRUTHS | {false: true for true, false in TRUTHS.items()}
+# `NA`, because `stopifnot(NULL == 3)` holds in R. PHP, Perl and Raku take nothing for 0, so tests that expect 0 with
+# `==` do not tell there.
 STUBS = {
     "javascript": "function {name}() {{ return undefined; }}",
     "typescript": "function {name}(...rest: any[]): any {{ return undefined; }}",
@@ -41,7 +43,7 @@ STUBS = {
     "perl": "sub {name} {{ return; }}",
     "raku": "sub {name}(|) {{ Nil }}",
     "lua": "function {name}(...) return nil end",
-    "r": "{name} <- function(...) NULL",
+    "r": "{name} <- function(...) NA",
     "groovy": "def {name}(Object... rest) {{ null }}",
     "haskell": "{name} :: a\n{name} = undefined",
     "scheme": "(define ({name} . rest) #f)",
@@ -74,7 +76,8 @@ def corrupted(test: str, language: str, names: Collection[str] = ()) -> str | No
     `names` are what the solution defines: the side of a comparison that has one of them is not the expected one. An
     honest solution that passes the test must fail this one.
     """
-    found = [t for t in tokens(test, style_of(language, tests=True)) if t.kind not in ("space", "comment", "line")]
+    ignored = {"space", "comment", *(["line"] if language in LISPS else [])}
+    found = [t for t in tokens(test, style_of(language, tests=True)) if t.kind not in ignored]
     sides = list(_expected(found, language, frozenset(names))) or ([found] if language == "prolog" else [])
     for expected in reversed(sides):
         for literal in reversed(expected):
@@ -85,7 +88,7 @@ def corrupted(test: str, language: str, names: Collection[str] = ()) -> str | No
 
 
 def _expected(found: Sequence[Token], language: str, names: frozenset[str]) -> Iterator[Sequence[Token]]:
-    """The side of each comparison that the solution has no part in."""
+    """The sides of comparisons that the solution has no part in, the likeliest last."""
     fails_itself = any(t.text in ("if", "unless", "cond") for t in found)
     for number, token in enumerate(_asked(found) if language == "sql" else found):
         sides: list[Sequence[Token]] = []
@@ -100,8 +103,7 @@ def _expected(found: Sequence[Token], language: str, names: frozenset[str]) -> I
             start = number - len(left) - 1
             sides = [left, _right(found, number)]
         if len(sides) == 2 and not _is_negated(found, start):
-            free = [side for side in sides if side and not names & {t.text for t in side}]
-            yield from free[-1:]
+            yield from (side for side in sides if side and not names & {t.text for t in side})
 
 
 def _compares(text: str, language: str, fails_itself: bool) -> bool:
@@ -110,8 +112,10 @@ def _compares(text: str, language: str, fails_itself: bool) -> bool:
 
 def _is_call(found: Sequence[Token], number: int, language: str) -> bool:
     token = found[number]
+    if token.kind != "word" or (token.text == "assert" and language != "octave"):  # elsewhere a message comes second
+        return False
     operator = language == "coffeescript" and token.text in EQUALITY
-    return token.kind == "word" and not operator and EQUALITY_CALLS.fullmatch(token.text) is not None
+    return not operator and EQUALITY_CALLS.fullmatch(token.text) is not None
 
 
 def _is_negated(found: Sequence[Token], number: int) -> bool:

@@ -36,6 +36,7 @@ def test_most_tests_of_every_language_have_a_twin(language: str) -> None:
         ("ruby", "assert_equal [1, 2], f(3)", "assert_equal [1, 3], f(3)"),
         ("go", 'if f(1) != "x" { panic("no") }', 'if f(1) != "x_" { panic("no") }'),
         ("rust", "assert_eq!(f(1), Some(2));", "assert_eq!(f(1), Some(3));"),
+        ("ruby", "x = f(3)\nassert 4 == x", "x = f(3)\nassert 5 == x"),
         ("scheme", "(assert (equal? (f 1) '(1 2)))", "(assert (equal? (f 1) '(1 3)))"),
         ("prolog", "f(1, [2])", "f(1, [3])"),
         ("sql", "SELECT f = 3 FROM t WHERE a = 1;", "SELECT f = 4 FROM t WHERE a = 1;"),
@@ -47,7 +48,8 @@ def test_twin_changes_what_is_expected_and_not_what_is_given(language: str, test
 
 
 @pytest.mark.parametrize(
-    "test", ["assert(f(1))", "assert(f(1) != 2)", "assert(!(f(1) == 2))", "assert(f(1) == f(2))", ""]
+    "test",
+    ["assert(f(1))", "assert(f(1) != 2)", "assert(!(f(1) == 2))", "assert(f(1), 'why 2')", "assert(f(1) == f(2))", ""],
 )
 def test_where_a_change_proves_nothing_there_is_no_twin(test: str) -> None:
     assert corrupted(test, "javascript", ("f",)) is None

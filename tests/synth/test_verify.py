@@ -163,6 +163,35 @@ def test_the_same_program_reworded_does_not_agree_with_itself(verify: Verify) ->
     assert rejected(outcome).reason == "verify.few_tests"
 
 
+def test_mutated_inputs_join_what_is_agreed_on(verify: Verify) -> None:
+    fluke = "def double(n):\n    return {1: 2, 2: 4, 3: 6}.get(n, 0)"
+    proposed = tuple(f"assert double({n}) == {2 * n}" for n in (1, 2, 3))
+    candidates = [fluke, RIGHT, ALSO_RIGHT, THIRD_RIGHT]
+    assert accepted(verify(BARE, candidates, proposed=proposed)).solution.code == fluke
+    outcome = accepted(verify(BARE, candidates, proposed=proposed, more_tests=4))
+    assert outcome.solution.code == RIGHT
+    assert outcome.tests[:3] == proposed
+    assert 3 < len(outcome.tests) <= 7
+
+
+def test_mutated_input_that_never_ends_takes_no_proposed_test_with_it(verify: Verify) -> None:
+    loops = "def double(n):\n    while n > 3: pass\n    return {} * {}"
+    proposed = tuple(f"assert double({n}) == {2 * n}" for n in (1, 2, 3))
+    candidates = [loops.format("2", "n"), loops.format("n", "2")]
+    outcome = accepted(verify(BARE, candidates, proposed=proposed, more_tests=4, timeout_s=0.5))
+    assert outcome.tests == proposed
+
+
+def test_rewritten_code_must_pass_the_kept_tests_and_the_controls_again(pool: SandboxPool, tmp_path: Path) -> None:
+    liar = "class Any:\n    def __eq__(self, other): return True\ndef double(n):\n    return Any()"
+    codes = ["def double(n):\n    return 2 * n  # twice", WRONG, liar, RIGHT + "\nprint(double(1))", "def double(n"]
+    with Ledger(tmp_path) as ledger, ThreadPoolExecutor(2) as threads:
+        verifier = Verifier(Run(), Runner(pool, ledger, threads), {})
+        outcomes = [asyncio.run(verifier.rerun(code, TESTS, "double")) for code in codes]
+    reasons = [outcome.reason if outcome else None for outcome in outcomes]
+    assert reasons == [None, "verify.failed", "verify.tampered", "verify.untidy", "verify.compile_error"]
+
+
 def test_own_tests_are_the_weakest_evidence(verify: Verify) -> None:
     outcome = accepted(verify(BARE, [RIGHT], proposed=TESTS))
     assert (outcome.evidence, outcome.tests) == ("self", TESTS)
