@@ -34,6 +34,8 @@ __all__ = ["Benchmark", "Decontaminator", "Hit", "Task", "decontaminator", "load
 Rule = Literal["entry_point", "run", "fingerprint", "ten_gram"]
 PRESETS = ("default", "opencoder")
 _MAX_SHOWN = 500
+_DOUBT = 0.2
+"""Share of a passage that runs must repeat before functions are parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +122,20 @@ class Decontaminator:
             number, run = max(hits, key=lambda hit: (hit[1].share, hit[1].worth, -hit[0]))
             start, end = _chars(joined, run.start, run.end)
             return _hit(self._passages[number].task, "run", run.share, texts, joined, start, end)
-        near = {number: (places[0][0], places[-1][0] + 1) for number, places in seeds.items()}
+        doubtful = {number for number, run in runs if run is not None and run.share >= _DOUBT}
+        if not doubtful:
+            return None
+        spans = [match.span() for match in TOKEN.finditer(joined)]
+        near = {number: (spans[seeds[number][0][0]][0], spans[seeds[number][-1][0]][1]) for number in doubtful}
         return self._find_function(texts, joined, near)
 
     def _find_function(self, texts: Sequence[str], joined: str, near: dict[int, tuple[int, int]]) -> Hit | None:
-        """The function most like one of the passages', each looked for near its range of tokens."""
+        """The function most like one of the passages', each looked for near its range of characters."""
         best: tuple[float, int, int, int] | None = None  # share, minus number, characters
         known: dict[tuple[int, int], Fingerprint | None] = {}
         for number in sorted(near):
             wanted = self._functions_of(number)
-            for function in functions_in(joined, *_chars(joined, *near[number])) if wanted else ():
+            for function in functions_in(joined, *near[number]) if wanted else ():
                 span = function.start, function.end
                 if span not in known:
                     known[span] = fingerprint(joined[slice(*span)])

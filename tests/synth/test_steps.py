@@ -64,6 +64,13 @@ def cook(
     return asyncio.run(run()), script
 
 
+def test_a_refused_seed_is_dropped_before_anything_is_asked(tmp_path: Path) -> None:
+    steps = "  - ask: {template: t.j2, as: a}\n" + EMIT
+    sample, script = cook(tmp_path, steps, refuse_seed=lambda seed: f"HumanEval/0: {seed.text}")
+    assert (sample.dropped, sample.detail) == ("seed.contaminated", "HumanEval/0: seed text")
+    assert script.prompts() == []
+
+
 def test_answer_becomes_the_row_with_what_it_cost(tmp_path: Path) -> None:
     sample, script = cook(tmp_path, "  - ask: {template: t.j2, as: a}\n" + EMIT)
     assert (sample.dropped, sample.instruction, sample.response) == (None, "fine", "r")

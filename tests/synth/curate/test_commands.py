@@ -98,3 +98,35 @@ def test_bad_input_is_one_line_and_writes_nothing(
 def test_an_unknown_suffix_names_the_known_ones(tmp_path: Path, out: str) -> None:
     done = synth("dedup", write(tmp_path / "in.jsonl", ROWS), tmp_path / out)
     assert "use one of .jsonl, .ndjson, .parquet" in done.stderr
+
+
+def test_a_report_names_benchmark_item_place_and_score(tmp_path: Path) -> None:
+    benchmark = write(tmp_path / "b.jsonl", [{"q": "Count the mossy gnomes that dance around seven lanterns at dusk."}])
+    rows = [{"text": "Plain.", "n": 1}, {"text": f"So: {json.loads(benchmark.read_text())['q'].upper()} Ok?", "n": 2}]
+    options = ["--against", benchmark, "--benchmark-fields", "prompt=q", "--report", tmp_path / "report.json"]
+    done = synth("decontaminate", write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl", *options)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["rows"], report["contaminated"], report["rules"]) == (2, 1, {"decontaminate.run": 1})
+    assert report["benchmarks"] == [{"name": "b", "tasks": 1, "tasks_found": 1, "rows_by_task": {"b.jsonl:1": 1}}]
+    (hit,) = report["hits"]
+    assert (hit["row"], hit["task"], hit["score"], hit["field"]) == (1, "b.jsonl:1", 1.0, "text")
+    assert rows[1]["text"][hit["start"] : hit["end"]] == hit["text"]
+
+
+def test_without_entry_points_names_are_no_reason(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", ROWS)
+    assert synth("decontaminate", source, tmp_path / "out.jsonl", "--no-entry-points").returncode == 0
+    assert len(read(tmp_path / "out.jsonl")) == 4
+
+
+def test_opencoders_preset_drops_any_shared_ten_tokens(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", [{"text": "xs = [1, 2, 3, 4, 5, 6, 7, 8]"}])
+    done = synth("decontaminate", source, tmp_path / "out.jsonl", "--preset", "opencoder", "--json")
+    assert json.loads(done.stdout)["dropped"] == {"decontaminate.ten_gram": 1}
+
+
+def test_a_wrong_benchmark_is_one_line(tmp_path: Path) -> None:
+    done = synth("decontaminate", write(tmp_path / "in.jsonl", ROWS), tmp_path / "out.jsonl", "--against", "nope")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "benchmark 'nope': no such file" in done.stderr
