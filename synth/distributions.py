@@ -6,13 +6,12 @@ Not covered: their looks (`report.html.j2`).
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from synth.figures import format_cost, format_count, format_share
+from synth.figures import format_cost, format_share
 from synth.sample import Sample
 
 MAX_BARS = 14
@@ -112,16 +111,13 @@ class Distributions:
         return list(self._charts())
 
     def _charts(self) -> Iterator[Chart]:
-        for title, unit, found in (
-            ("Instruction length", " characters", self.instruction),
-            ("Response length", " characters", self.response),
-            ("Tokens a row", " tokens", self.tokens),
-        ):
-            yield from _chart(title, found, functools.partial(_with_unit, unit=unit))
+        yield from _chart("Instruction length", self.instruction, "{:,.0f} characters".format)
+        yield from _chart("Response length", self.response, "{:,.0f} characters".format)
+        yield from _chart("Tokens a row", self.tokens, "{:,.0f} tokens".format)
         yield from _chart("Cost a row", self.cost, format_cost)
         ratio_edges, ratio_labels = (0, 0.001, 0.25, 0.5, 0.75, 1), ("0", ">0", "25%", "50%", "75%", "all")
         levels = ("1 easy", "2", "3", "4", "5 hard")
-        yield from _chart("Difficulty", self.difficulty, format_count, ((1, 1.5, 2.5, 3.5, 4.5), levels))
+        yield from _chart("Difficulty", self.difficulty, "{:g}".format, ((1, 1.5, 2.5, 3.5, 4.5), levels))
         yield from _chart("Candidates that passed", self.pass_ratio, format_share, (ratio_edges, ratio_labels))
         tenths = [number / 10 for number in range(10)]
         labels = [f"{tenth:.1f}" for tenth in tenths]
@@ -164,7 +160,3 @@ def _pass_ratio(sample: Sample) -> float | None:
         return sample.scores["pass_ratio"]
     check = sample.check
     return check.num_candidates_passed / check.num_candidates if check and check.num_candidates else None
-
-
-def _with_unit(value: float | None, unit: str) -> str:
-    return format_count(value) + unit

@@ -82,6 +82,7 @@ class Ledger:
                 self._db = held.enter_context(
                     closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True))
                 )
+                self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
                 self._db.execute("SELECT count(*) FROM sessions").fetchone()
                 self._look_up = _look_up(self._db)
                 self._held = held.pop_all()

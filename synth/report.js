@@ -16,10 +16,11 @@ function entry(row) {
     el("span", { class: "meta" }, meta.filter(Boolean).flatMap((part, place) => place ? [" · ", part] : [part]))));
 }
 
-// The head at once, the rest when its block is open; another row may have been asked for meanwhile.
+// The head at once, the rest when its block is open; another row, or this one again, may have been asked for meanwhile.
+let showing = 0;
 async function show(row) {
+  const mine = ++showing, isStale = () => mine !== showing;
   current = row;
-  const isStale = () => current !== row;
   detail.setAttribute("aria-busy", "true");
   detail.replaceChildren(badges(row, null));
   detail.scrollTop = 0;
@@ -109,6 +110,7 @@ let turn = 0;
 async function filter() {
   const mine = ++turn, words = terms(), candidates = rows.filter(fits);
   const isStale = () => mine !== turn;
+  pane.setAttribute("aria-busy", "true");
   matches = [];
   list.replaceChildren();
   begin = pane.scrollTop = 0;
@@ -125,6 +127,7 @@ async function filter() {
   if (words.length) await searchBlocks(words, deep.checked ? "stories" : "rows", isStale, tell);
   else tell(rows.length);
   if (isStale()) return;
+  pane.removeAttribute("aria-busy");
   mark();
   found();
   more.unobserve(sentinel);
@@ -182,7 +185,9 @@ function open() {
   if (byId.has(id)) show(byId.get(id));
   else {
     current = null;
+    showing++;
     mark();
+    detail.removeAttribute("aria-busy");
     detail.replaceChildren(el("p", { class: "why" }, `Row ${id} is not in this file. `, el("code", null, `synth explain ${id}`), " tells its story."));
   }
   if (!wide.matches) detail.focus();
@@ -208,7 +213,11 @@ for (const [field, select] of Object.entries(selects)) {
 deep.closest("label").hidden = !hasStories;
 
 let pause = 0;
-search.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(filter, 80); });
+search.addEventListener("input", () => {
+  pane.setAttribute("aria-busy", "true");
+  clearTimeout(pause);
+  pause = setTimeout(filter, 80);
+});
 for (const control of [outcome, deep, ...Object.values(selects)]) control.addEventListener("change", filter);
 $("reset").addEventListener("click", clear);
 $("earlier").addEventListener("click", goBack);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import gzip
 import hashlib
 import io
@@ -18,6 +19,8 @@ from typing import Any
 import pytest
 
 from benchmarks.chromium import find_browser, open_browser
+from sandbox.verdict import Job, TestResult, Verdict
+from synth.calls import Completion, Request
 from synth.errors import RunFolderError
 from synth.figures import RowStats
 from synth.ledger import Ledger
@@ -287,7 +290,8 @@ DRIVER = """(async () => {
   const seen = [], text = (id) => document.getElementById(id).textContent;
   const all = (selector) => [...document.querySelectorAll(selector)];
   const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
-  const still = () => document.readyState === "complete" && !document.querySelector("[aria-busy]") && !text("matches").includes("searched");
+  const busy = () => document.querySelector("[aria-busy]") || text("matches").includes("searched");
+  const still = () => document.readyState === "complete" && !busy();
   const pause = async () => { do await new Promise((next) => setTimeout(next, 150)); while (!still()); };
   await pause();
   %s
@@ -335,7 +339,7 @@ def test_a_browser_opens_links_moves_searches_and_filters(tmp_path: Path) -> Non
 
 
 def test_hostile_rows_make_no_element_in_the_browser(tmp_path: Path) -> None:
-    script = 'seen.push(document.title, document.images.length, document.scripts.length, document.querySelectorAll("#detail b").length);'
+    script = 'seen.push(document.title, document.images.length, document.scripts.length, all("#detail b").length);'
     assert drive(tmp_path, [hostile_row()], script) == ["demo · opencook", 0, 3, 0]
 
 
@@ -369,6 +373,86 @@ def test_on_a_phone_a_row_covers_the_list_until_it_is_closed(tmp_path: Path) -> 
       document.querySelector("#list a").click(); await look(); document.querySelector(".back").click(); await look();"""
     opened, closed = [True, "block"], [False, "none"]
     assert drive(tmp_path, [row(0), row(1)], script, width=390) == [opened, closed, opened, closed]
+
+
+def with_story(folder: Path, *, text: str = "said", verdict: str = "printed") -> tuple[Sample, Ledger]:
+    """A row with one question and one program, and the open ledger that knows both."""
+    request = Request(teacher="t", messages=({"role": "user", "content": f"asked {text}"},), sampling={})
+    job = Job(code="x = 1", tests=("assert x",))
+    ledger, key = Ledger(folder), job.identity("image", "1")
+    ledger.add_completion(request, Completion(text=text, finish_reason="stop", prompt_tokens=1_234))
+    result = TestResult(passed=False, error=text)
+    ran = Verdict(status="failed", stdout=verdict, stderr=text, test_results=(result,))
+    ledger.add_verdict(key, dataclasses.asdict(job), ran)
+    made = Provenance(completions=(request.key,), asked=("task.j2",), verdicts=(key,), ran=("candidate 1",))
+    return row(provenance=made), ledger
+
+
+def test_with_a_ledger_each_row_has_its_story_and_without_one_none(tmp_path: Path) -> None:
+    sample, ledger = with_story(tmp_path)
+    with ledger:
+        asked, ran = Page([sample], ledger=ledger).stories[0]
+    assert asked["messages"] == [["user", "asked said"]]
+    assert (asked["asked"], asked["completion"], asked["tokens"]) == ("task.j2", "said", "1,234 + 0 tokens")
+    assert (ran["ran"], ran["status"], ran["stdout"], ran["stderr"]) == ("candidate 1", "failed", "printed", "said")
+    assert ran["tests"] == [{"test": "assert x", "passed": False, "error": "said"}]
+    assert Page([sample]).stories == []
+
+
+def test_a_hostile_story_makes_no_element_in_the_browser(tmp_path: Path) -> None:
+    sample, ledger = with_story(tmp_path, text=HOSTILE, verdict=HOSTILE)
+    script = """for (const one of all("#detail details")) one.open = true;
+      const {title, images, scripts} = document;
+      seen.push(title, images.length, scripts.length, text("detail").split("PWNED").length);"""
+    with ledger:
+        assert drive(tmp_path, [sample], script, ledger=ledger) == ["demo · opencook", 0, 4, 6]
+
+
+def test_a_search_of_stories_finds_what_only_they_say_and_unfolds_it(tmp_path: Path) -> None:
+    sample, ledger = with_story(tmp_path, verdict="needle")
+    script = """
+      const search = document.getElementById("search"), deep = document.getElementById("deep");
+      search.value = "Needle"; search.dispatchEvent(new Event("input")); await pause(); seen.push(text("matches"));
+      deep.checked = true; deep.dispatchEvent(new Event("change")); await pause();
+      seen.push(text("matches"), all("#detail details").map((one) => one.open));"""
+    with ledger:
+        found = drive(tmp_path, [sample, row(1)], script, ledger=ledger)
+    assert found == ["0 of 2 rows", "1 of 2 rows", [False, True]]
+
+
+def test_a_row_far_down_is_listed_with_its_neighbours_and_the_way_back_up(tmp_path: Path) -> None:
+    samples = [row(number) for number in range(1_000)]
+    script = f"""location.hash = "{samples[900].id}"; await pause();
+      const look = () => seen.push(all("#list a").length, document.getElementById("earlier").hidden);
+      seen.push(document.querySelector("#list [aria-current]").hash.slice(1)); look();
+      document.getElementById("earlier").click(); look();"""
+    found = drive(tmp_path, samples, script)
+    assert found[0] == samples[900].id
+    assert found[1] < 300
+    assert found[2:] == [False, found[1] + 100, False]
+
+
+def test_a_longer_word_after_a_shorter_one_finds_the_same_as_alone(tmp_path: Path) -> None:
+    samples = [row(number, code=f"needle{number}") for number in range(600)]
+    script = """const search = document.getElementById("search");
+      for (const word of ["need", "needle55", "needle5", "dle599"]) {
+        search.value = word; search.dispatchEvent(new Event("input")); await pause(); seen.push(text("matches")); }"""
+    assert drive(tmp_path, samples, script) == ["600 rows", "11 of 600 rows", "111 of 600 rows", "1 of 600 rows"]
+
+
+def test_the_theme_is_the_readers_choice(tmp_path: Path) -> None:
+    script = """const shade = () => getComputedStyle(document.body).backgroundColor;
+      const button = document.getElementById("theme");
+      const shades = [shade()]; for (let turn = 0; turn < 3; turn++) { button.click(); shades.push(shade()); }
+      seen.push(shades[0] === shades[1], shades[1] === shades[2], shades[0] === shades[3], button.textContent);"""
+    assert drive(tmp_path, [row()], script) == [True, False, True, "Theme: system"]
+
+
+def test_drop_reasons_are_crossed_with_languages_and_lead_to_their_rows(tmp_path: Path) -> None:
+    samples = [row(0), row(1, language="go").drop("verify.failed"), row(2).drop("verify.failed")]
+    script = """document.querySelector(".crossed [data-pick='drop:verify.failed'][data-language='go']").click();
+      await pause(); seen.push(text("matches"), text("detail").includes("go, en"));"""
+    assert drive(tmp_path, samples, script) == ["1 of 3 rows", True]
 
 
 def test_the_twin_of_a_duplicate_is_one_step_away(tmp_path: Path) -> None:
