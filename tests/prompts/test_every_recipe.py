@@ -106,11 +106,10 @@ def recipe(request: pytest.FixtureRequest) -> str:
 
 
 def cook_garbage(recipe: str, folder: Path, *, locale: str, judge: bool) -> Cooked:
-    rng = random.Random(f"{recipe} {locale} {judge}")
     languages = tuple(LANGUAGES) if judge else ("python",)
     return cook_told(
         recipe,
-        lambda request: garbage(rng, request),
+        lambda request: garbage(random.Random(f"{locale} {judge} {request.key}"), request),
         all_kinds_of_seeds(),
         folder,
         locale=locale,
@@ -134,9 +133,10 @@ def test_no_answer_loses_a_row_or_ends_the_run(recipe: str, locale: str, judge: 
         assert len(row.detail) <= 1_000
 
 
-def test_noise_is_plausible_enough_for_rows_to_get_far(recipe: str, tmp_path: Path) -> None:
-    cooked = cook_garbage(recipe, tmp_path, locale="en", judge=False)
-    assert any(row.provenance.verdicts for row in cooked.rows) or not open_recipe(recipe).runs
+def test_noise_is_plausible_enough_for_rows_to_reach_the_sandbox(tmp_path: Path) -> None:
+    cooked = [cook_garbage(recipe, tmp_path / recipe, locale="en", judge=False) for recipe in RECIPES]
+    reached = [any(row.provenance.verdicts for row in one.rows) for one in cooked]
+    assert sum(reached) > len(RECIPES) / 2
 
 
 def test_a_chinese_run_asks_in_chinese(recipe: str, tmp_path: Path) -> None:
