@@ -44,7 +44,7 @@ TESTS = (
     "print(1)",
 )
 PROSE = (
-    "Write a Python function `f(x)` that returns the sum of the squares of all whole numbers below its argument.",
+    "Write a Python function `f` that returns the sum of the squares of all whole numbers below its argument.",
     "Write a Python function that takes a list and returns what is asked for, and zero where there is nothing.",
     "编写一个函数，接收一个列表，返回其中不同元素的个数；列表为空时返回 0。",
     "Sorry, I cannot do that.",
@@ -71,7 +71,7 @@ def garbage(rng: random.Random, request: Request) -> str:
         "prose": rng.choice(PROSE),
         "noise": noise,
     }
-    wants_code = re.search(r"(?<!no )code block|(?<!\u4e0d\u8981)\u4ee3\u7801\u5757", said) is not None
+    wants_code = "code block" in said or "\u4ee3\u7801\u5757" in said
     wants_tests = wants_code and re.search(r"write tests|\u7f16\u5199\u6d4b\u8bd5", said) is not None
     asked = "json" if fields else "tags" if tags else "tests" if wants_tests else "code" if wants_code else "prose"
     text = answers[asked if rng.random() < 0.85 else rng.choice(list(answers))]
@@ -105,12 +105,11 @@ def recipe(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def cook_garbage(recipe: str, folder: Path, *, locale: str, judge: bool, number: int = 0) -> Cooked:
-    rng = random.Random(f"{recipe} {locale} {judge} {number}")
+def cook_garbage(recipe: str, folder: Path, *, locale: str, judge: bool) -> Cooked:
     languages = tuple(LANGUAGES) if judge else ("python",)
     return cook_told(
         recipe,
-        lambda request: garbage(rng, request),
+        lambda request: garbage(random.Random(f"{locale} {judge} {request.key}"), request),
         all_kinds_of_seeds(),
         folder,
         locale=locale,
@@ -134,12 +133,10 @@ def test_no_answer_loses_a_row_or_ends_the_run(recipe: str, locale: str, judge: 
         assert len(row.detail) <= 1_000
 
 
-def test_noise_is_plausible_enough_for_rows_to_get_far(recipe: str, tmp_path: Path) -> None:
-    """Rows with the same answer go the same way, so that a run of it may end early: one of a few gets there."""
-    if not open_recipe(recipe).runs:
-        return
-    runs = (cook_garbage(recipe, tmp_path / str(i), locale="en", judge=False, number=i).rows for i in range(8))
-    assert any(row.provenance.verdicts for rows in runs for row in rows)
+def test_noise_is_plausible_enough_for_rows_to_reach_the_sandbox(tmp_path: Path) -> None:
+    cooked = [cook_garbage(recipe, tmp_path / recipe, locale="en", judge=False) for recipe in RECIPES]
+    reached = [any(row.provenance.verdicts for row in one.rows) for one in cooked]
+    assert sum(reached) > len(RECIPES) / 2
 
 
 def test_a_chinese_run_asks_in_chinese(recipe: str, tmp_path: Path) -> None:

@@ -63,6 +63,11 @@ def test_prose_is_no_seed(tmp_path: Path) -> None:
     assert cook(tmp_path, [Seed(id="p", text="A walk in the park.")]).reasons == ["seed.no_code"]
 
 
+@pytest.mark.parametrize("said", ["The function adds ten to a number.", "How?\n```python\nx = 1\n```", "Why? " * 200])
+def test_what_is_no_question_drops_the_row(said: str, tmp_path: Path) -> None:
+    assert cook(tmp_path, [BARE], {"You ask questions about code": said}).reasons == ["ask.no_question"]
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [("Too short to teach.", "explain.unfaithful"), (EXPLANATION.format("another"), "explain.off_topic")],
