@@ -30,7 +30,7 @@ class Rule(NamedTuple):
 
 
 def verbose(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """A pattern with spaces and comments. ASCII: else a Chinese character would be one word with the number after it."""
+    """A pattern with spaces and comments. ASCII: else a Chinese character and the number after it were one word."""
     return re.compile(pattern, flags | re.X | re.A)
 
 
