@@ -17,7 +17,7 @@ from typing import Literal
 Locale = Literal["en", "zh", "other"]
 
 _FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1|\Z)", re.M | re.S)
-_QUOTED = re.compile(r"`[^`\n]{1,300}`|https?://\S+|<[^<>\n]{1,300}>|\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”")
+_QUOTED = re.compile(r"`[^`\n]{1,300}`|https?://\S+|<[^<>\n]{1,300}>|\"[^\"\n]{1,300}\"|“[^“”\n]{1,300}”")
 _PROGRAM = re.compile(
     r"^[ \t]*(?:#include|import |from \w+ import|def |class \w+[:({]|return |const |let |var |public |private |"
     r"(?:if|for|while) ?\(|\$ |>>>|//|#|--|/\*|\* )[^\u4e00-\u9fff\n]*$|^[^\u4e00-\u9fff\n]*[;{}][ \t]*$",
@@ -32,8 +32,8 @@ _WORD = re.compile(r"[a-zA-Z\u00c0-\u024f\u1ea0-\u1ef9']+")
 ENGLISH = frozenset(
     "about am an and any are be between but can could create does each explain find generate get give given has have "
     "help how i i'm i've into it it's its make me my need of on one please should show so than that the their them "
-    "then there these they this those to tell two use using want was way we what when where which who why will with without "
-    "would write you your implement convert fix code does don't doesn't".split()
+    "then there these they this those to tell two use using want was way we what when where which who why will with "
+    "without would write you your implement convert fix code does don't doesn't".split()
 )
 FOREIGN = tuple(
     frozenset(words.split())
