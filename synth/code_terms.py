@@ -33,7 +33,8 @@ PLAIN = re.compile(
 HINT = re.compile(
     r"(?<![a-z0-9])(?:python|java|rust|go|ruby|swift|react|node|c|r|code|codes|function|functions|class|classes|"
     r"method|methods|script|scripts|program|programs|algorithm|algorithms|array|arrays|string|strings|list|lists|"
-    r"tuples?|loops?|integers?|pointers?|decorators?|variables?|objects?|query|queries|tables?|database|server|client|data structure|queue|stack|"
+    r"tuples?|loops?|integers?|pointers?|decorators?|"
+    r"variables?|objects?|query|queries|tables?|database|server|client|data structure|queue|stack|"
     r"heap|tree|graph|node|recursion|recursive|sort|sorted|implement|bug|test|input|output|return|returns|print|"
     r"import|module|library|package|deploy|install|app|website|web page|page|button|form|file|folder|parse|"
     r"terminal|shell|macro|matrix|permutations?|prime|factorial|bits|cache|component|screen|game|classifier|"
