@@ -34,12 +34,30 @@ def openai(*turns: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "row",
     [
-        {"conversation": [{"role": "user", "content": ASK, "language": "English", "toxic": False, "redacted": False},
-                          {"role": "assistant", "content": ANSWER}], "language": "English", "model": "m", "turn": 1},
-        {"conversations": [{"from": "system", "value": "Be brief."}, {"from": "human", "value": ASK},
-                           {"from": "gpt", "value": ANSWER}], "id": "x"},
+        {
+            "conversation": [
+                {"role": "user", "content": ASK, "language": "English", "toxic": False, "redacted": False},
+                {"role": "assistant", "content": ANSWER},
+            ],
+            "language": "English",
+            "model": "m",
+            "turn": 1,
+        },
+        {
+            "conversations": [
+                {"from": "system", "value": "Be brief."},
+                {"from": "human", "value": ASK},
+                {"from": "gpt", "value": ANSWER},
+            ],
+            "id": "x",
+        },
         openai(ASK, ANSWER),
-        {"messages": [{"role": "user", "content": [{"type": "text", "text": ASK}]}, {"role": "assistant", "content": ANSWER}]},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": ASK}]},
+                {"role": "assistant", "content": ANSWER},
+            ]
+        },
         {"instruction": ASK, "input": "", "output": ANSWER},
     ],
     ids=["wildchat", "sharegpt", "openai", "parts", "instruction"],
@@ -85,7 +103,7 @@ def test_question_without_an_answer_has_none(tmp_path: Path) -> None:
         (openai(ASK) | {"redacted": True}, "chat.redacted"),
         ({"conversation": [{"role": "user", "content": ASK, "toxic": True}]}, "chat.toxic"),
         ({"messages": []}, "chat.no_question"),
-        ({"messages": [{"role": "system", "content": "x"}, None, 3, {"role": "user", "content": None}]}, "chat.no_question"),
+        ({"messages": [{"role": "system", "content": "x"}, None, 3, {"role": "user"}]}, "chat.no_question"),
         ({"instruction": " ", "input": None, "output": "x"}, "row.no_text"),
         ({"messages": [{"role": "user", "content": "\ud800"}]}, "row.no_text"),
     ],

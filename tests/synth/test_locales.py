@@ -48,6 +48,11 @@ def test_program_alone_is_read_for_its_comments() -> None:
     assert locale_of("def f(x):\n    return x  # the value of it\n") == "en"
 
 
+@pytest.mark.parametrize("text", ["Do pythons bite?", "hello world program", "merge as per line", "catch e"])
+def test_words_that_other_languages_share_do_not_sway_it(text: str) -> None:
+    assert locale_of(text) == "en"
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "123 + 456 = ?", "🙂🙂"])
 def test_text_without_words_is_in_no_language(text: str) -> None:
     assert locale_of(text) == "other"
