@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 FENCE = re.compile(
-    r"^[ \t]*(?P<ticks>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<body>.*?)(?:^[ \t]*(?P=ticks)[ \t]*$|\Z)",
+    r"^[ \t]*(?P<ticks>`{3,}+|~{3,}+)[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<body>.*?)(?:^[ \t]*(?P=ticks)[ \t]*$|\Z)",
     re.M | re.S,
 )
 """A fenced block. The end of a completion closes it too: a stop sequence takes the closing fence away, and completions

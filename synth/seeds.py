@@ -21,6 +21,7 @@ from importlib import resources
 from pathlib import Path
 
 from synth import api
+from synth.chats import is_chat, read_chat
 from synth.doctests import Example
 from synth.errors import SeedError
 from synth.folders import files_in, language_of, license_tag, read_source
@@ -70,6 +71,8 @@ class Seed:
     """The package that has them, such as `numpy==2.2.6`."""
     reference: str = ""
     """What is documented of them, without examples."""
+    answer: str = ""
+    """What a chat log has for an answer; nothing has checked it."""
 
 
 def open_seeds(spec: str, *, seed: int = 0, skipped: Counter[str] | None = None) -> Iterator[Seed]:
@@ -239,6 +242,9 @@ def _from_function(function: Function, *, source: str, license: str, concept: st
 
 def _from_rows(rows: Iterable[tuple[str, Row]], spec: str, skipped: Counter[str]) -> Iterator[Seed]:
     for where, row in rows:
+        if is_chat(row):
+            yield from _from_chat(row, where, skipped)
+            continue
         column = next((name for name in TEXT_COLUMNS if name in row), None)
         if column is None:
             wanted = ", ".join(TEXT_COLUMNS)
@@ -249,6 +255,16 @@ def _from_rows(rows: Iterable[tuple[str, Row]], spec: str, skipped: Counter[str]
             skipped["row.no_text"] += 1
             continue
         yield _from_row(row, text, where)
+
+
+def _from_chat(row: Row, where: str, skipped: Counter[str]) -> Iterator[Seed]:
+    exchange = read_chat(row) if _is_text(row) else "row.no_text"
+    if isinstance(exchange, str):
+        skipped[exchange] += 1
+        return
+    text, answer, locale, language = exchange
+    license = _word(row, "license")
+    yield Seed(id=_id(text), text=text, answer=answer, locale=locale, language=language, source=where, license=license)
 
 
 def _from_row(row: Row, text: str, where: str) -> Seed:
