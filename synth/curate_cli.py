@@ -47,7 +47,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the summary 
 def dedup(source: Path, out: Path, fields: tuple[str, ...], threshold: float, preset: str, as_json: bool) -> None:
     """Drop exact and near duplicates of earlier rows; the first of each group stays."""
     from synth.curate.exact import find_exact_duplicates
-    from synth.curate.near import find_near_duplicates
+    from synth.curate.search import find_near_duplicates
 
     def find(table: Table, names: tuple[str, ...]) -> list[Drop | None]:
         texts = ["\n".join(row_texts(row, names, source, i)) for i, row in enumerate(table.rows)]
