@@ -188,4 +188,4 @@ def rows_for(threshold: float, num_perm: int) -> int:
 def keys_of(sets: Sequence[NDArray[np.uint32]], shape: Shape) -> Keys:
     """The band keys of shingle sets, `(num_sets, num_bands)`."""
     offsets = np.cumsum([0, *map(len, sets)])
-    return band_keys(np.concatenate(sets) if sets else np.empty(0, np.uint32), offsets, shape.num_perm, shape.rows)
+    return band_keys(sets[0] if len(sets) == 1 else np.concatenate(sets), offsets, shape.num_perm, shape.rows)

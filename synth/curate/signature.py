@@ -26,7 +26,7 @@ ALGORITHM = 1
 """To be raised whenever the shingles, signatures or keys of a text change: an index on disk remembers it."""
 
 _SETS = 256  # signed at once: 256 kB an array of K = 256
-_ATTEMPTS = 16  # full bins asked for at once
+_FIRST_ASKED, _THEN_ASKED = 16, 64  # bins asked at once
 
 
 def band_keys(shingles: NDArray[np.uint32], offsets: NDArray[np.int64], num_perm: int, rows: int) -> Keys:
@@ -37,7 +37,7 @@ def band_keys(shingles: NDArray[np.uint32], offsets: NDArray[np.int64], num_perm
     """
     keys = np.empty((len(offsets) - 1, num_perm // rows), np.uint32)
     scale = factors(num_perm)
-    for first in range(0, len(keys), _SETS):
+    for first in range(0, len(keys), _SETS):  # a few at a time, for the processor's cache
         part = offsets[first : first + _SETS + 1]
         minima = signatures(shingles[part[0] : part[-1]], part - part[0], num_perm)
         # A band holds every 32nd bin, not neighbours, so that its sum runs over whole rows.
@@ -54,37 +54,30 @@ def signatures(shingles: NDArray[np.uint32], offsets: NDArray[np.int64], num_per
     full = np.zeros((len(offsets) - 1, num_perm), bool)
     full.reshape(-1)[bins] = True
     minima.reshape(-1)[bins[::-1]] = shingles[::-1]  # of several for one bin the last stays: sets are sorted
-    _lend(minima, full)
-    return minima
+    return minima if full.all() else _densify(minima, full)
 
 
-def _lend(minima: NDArray[np.uint32], full: NDArray[np.bool_]) -> None:
-    """Gives each bin that is not full the value of the first full one that it asks; both `(num_sets, num_perm)`."""
-    num_perm = full.shape[1]
-    poor = np.flatnonzero(~full.all(axis=1))
-    if not len(poor):
-        return
-    # The first questions of all bins at once, which is what most need; then those bins alone that are still empty.
-    asked = _asked(num_perm, 0)
-    rich = full if len(poor) == len(full) else full[poor]
-    first = rich.take(asked, axis=1).argmax(axis=2)  # (num_poor, num_perm)
-    donors = asked.reshape(-1).take(first + np.arange(0, asked.size, _ATTEMPTS))
-    donors += (poor * num_perm)[:, None]
-    lent = full.reshape(-1).take(donors)
-    places = np.arange(num_perm) + (poor * num_perm)[:, None]
-    donors = np.where(rich, places, donors)
-    minima[poor] = minima.reshape(-1).take(donors)
-    left = places[~(lent | rich)]
-    attempt = _ATTEMPTS
+def _densify(minima: NDArray[np.uint32], full: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """The minima, each bin that is not full with the value of the first full one that it asks."""
+    num_sets, num_perm = full.shape
+    # The first questions of all bins at once (a full bin answers itself), then those bins alone that are still empty.
+    asked = _asked(num_perm, 0, _FIRST_ASKED)
+    first = full.take(asked, axis=1).argmax(axis=2)  # (num_sets, num_perm)
+    first += np.arange(0, asked.size, _FIRST_ASKED)
+    donors = asked.take(first)
+    donors += np.arange(0, full.size, num_perm)[:, None]
+    lent = minima.take(donors)
+    left = (~full.take(donors)).reshape(-1).nonzero()[0]
+    attempt = _FIRST_ASKED
     while len(left):
         here = left & (num_perm - 1)
-        others = _asked(num_perm, attempt).take(here, axis=0) + (left - here)[:, None]
-        answers = full.reshape(-1).take(others)
-        first = answers.argmax(axis=1) + np.arange(0, answers.size, _ATTEMPTS)
-        found = answers.reshape(-1).take(first)
-        minima.reshape(-1)[left[found]] = minima.reshape(-1).take(others.reshape(-1).take(first[found]))
-        left = left[~found]
-        attempt += _ATTEMPTS
+        others = _asked(num_perm, attempt, _THEN_ASKED).take(here, axis=0)
+        others += (left - here)[:, None]
+        donors = others[np.arange(len(left)), full.take(others).argmax(axis=1)]
+        lent.reshape(-1)[left] = minima.take(donors)
+        left = left[~full.take(donors)]
+        attempt += _THEN_ASKED
+    return lent
 
 
 @lru_cache(maxsize=4)
@@ -102,8 +95,11 @@ def walks(num_perm: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return begin.astype(np.int64), step.astype(np.int64)
 
 
-@lru_cache(maxsize=16)
-def _asked(num_perm: int, attempt: int) -> NDArray[np.int64]:
-    """The bins that each bin asks from its `attempt` on, `(num_perm, _ATTEMPTS)`."""
+@lru_cache(maxsize=64)
+def _asked(num_perm: int, attempt: int, count: int) -> NDArray[np.int64]:
+    """The bins that each bin asks from its `attempt` on, `(num_perm, count)`: itself, then those on its walk."""
     begin, step = walks(num_perm)
-    return (begin[:, None] + step[:, None] * np.arange(attempt, attempt + _ATTEMPTS)) & (num_perm - 1)
+    bins = (begin[:, None] + step[:, None] * np.arange(attempt - 1, attempt - 1 + count)) & (num_perm - 1)
+    if attempt == 0:
+        bins[:, 0] = np.arange(num_perm)
+    return bins
