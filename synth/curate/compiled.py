@@ -24,10 +24,12 @@ Chars = NDArray[np.uint8] | NDArray[np.uint32]
 _BLOCK_CHARS = 1 << 18
 _BASE = np.uint64(plain.BASE)
 _GRAM = plain.GRAM
+_GRAM_2, _GRAM_3, _GRAM_4 = (np.uint64(pow(int(_GRAM), power, 1 << 64)) for power in (2, 3, 4))
 _MIX = plain.MIX
 _SPACE, _WORD = plain.SPACE, plain.WORD
 _LAST_KIND = np.uint32(0x32000)
-_SIZE = SHINGLE_SIZE
+_SIZE = SHINGLE_SIZE  # the sum over a shingle below is written out for five
+assert _SIZE == 5
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 
@@ -106,14 +108,14 @@ def _mix(x: np.uint64) -> np.uint64:
 
 
 @_jit
-def _grams(chars, begin, end, kinds, tokens, grams):  # type: ignore[no-untyped-def]
+def _grams(chars, kinds, tokens, grams):  # type: ignore[no-untyped-def]
     """Writes the shingles of one text and says how many; `tokens` and `grams` have room for one a character, and more."""
     # No jump depends on the text, since one wrongly foreseen costs as much as five characters. Each character is added to
     # the token in hand, spaces as 0, and one that begins a token moves on to the next place first.
     place = np.int64(0)
     before = np.uint8(_SPACE)
     token, power = _ZERO, _ONE
-    for i in range(begin, end):
+    for i in range(len(chars)):
         char = np.uint32(chars[i])
         kind = kinds[min(char, _LAST_KIND)]
         begins = kind > (before & _WORD)
@@ -131,9 +133,8 @@ def _grams(chars, begin, end, kinds, tokens, grams):  # type: ignore[no-untyped-
         tokens[num_tokens] = 0
         num_tokens += 1
     for j in range(num_tokens - _SIZE + 1):
-        gram = tokens[j]
-        for k in range(1, _SIZE):
-            gram = gram * _GRAM + tokens[j + k]
+        gram = tokens[j] * _GRAM_4 + tokens[j + 1] * _GRAM_3 + tokens[j + 2] * _GRAM_2 + tokens[j + 3] * _GRAM
+        gram += tokens[j + 4]
         grams[j] = np.uint32(_mix(gram) >> np.uint64(32))
     return num_tokens - _SIZE + 1
 
@@ -149,7 +150,7 @@ def _shingle(chars, bounds, kinds):  # type: ignore[no-untyped-def]
     ends = np.empty(len(bounds) - 1, np.int64)
     total = 0
     for i in range(len(bounds) - 1):
-        total += _grams(chars, bounds[i], bounds[i + 1], kinds, tokens, grams[total:])
+        total += _grams(chars[bounds[i] : bounds[i + 1]], kinds, tokens, grams[total:])
         ends[i] = total
     return grams[:total], ends
 
@@ -170,7 +171,7 @@ def _sketch(chars, bounds, kinds, factors, begins, steps, rows):  # type: ignore
     keys = np.empty((len(bounds) - 1, num_bands), np.uint32)
     sums = np.empty(num_bands, np.uint64)
     for i in range(len(bounds) - 1):
-        num_grams = _grams(chars, bounds[i], bounds[i + 1], kinds, tokens, grams)
+        num_grams = _grams(chars[bounds[i] : bounds[i + 1]], kinds, tokens, grams)
         minima[:] = 0xFFFFFFFF
         full[:] = False
         for j in range(num_grams):
