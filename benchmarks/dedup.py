@@ -30,7 +30,7 @@ from rich.table import Table
 from synth.curate.exact import find_exact_duplicates
 from synth.curate.near import THRESHOLD, keys_of, shape_of
 from synth.curate.search import find_near_duplicates
-from synth.curate.shingles import jaccard, shingle_many, shingle_set
+from synth.curate.shingles import jaccard, shingle_set
 
 WHEELS = (
     *("django==5.1.14", "django==5.2.8", "transformers==5.24.0", "twisted==26.10.0", "sympy==1.14.0"),
@@ -100,7 +100,9 @@ def speed_table(texts: list[str], folder: Path, peers_python: str) -> Table:
         ("near, without numba", few, lambda some: find_near_duplicates(some, compiled=False)),
         ("tokenise with re alone", few, lambda some: [re.findall(r"\w+|[^\w\s]", text) for text in some]),
     ]
-    table = Table("step", "docs / CPU s", "MB / CPU s", "found", "near is", title=f"{len(texts):,} files of {mean_kb:.1f} kB")
+    table = Table(
+        "step", "docs / CPU s", "MB / CPU s", "found", "near is", title=f"{len(texts):,} files of {mean_kb:.1f} kB"
+    )
     find_near_duplicates(texts[:100], compiled=True)  # what numba keeps between runs
     rates = []
     for name, inputs, run in runs:
@@ -122,7 +124,9 @@ def speed_table(texts: list[str], folder: Path, peers_python: str) -> Table:
         rates.append(len(texts) / (time.process_time() - begin))
         peer = float(done.stdout.split()[0])
         ours = (rates[-2] + rates[-1]) / 2  # before and after, since machines have moods
-        table.add_row(f"{name} ({limit} files)", f"{peer:,.0f}", f"{peer * mean_kb / 1000:,.0f}", "", f"{ours / peer:.1f}x")
+        table.add_row(
+            f"{name} ({limit} files)", f"{peer:,.0f}", f"{peer * mean_kb / 1000:,.0f}", "", f"{ours / peer:.1f}x"
+        )
     table.add_row("near, text to twins, again", f"{rates[-1]:,.0f}", f"{rates[-1] * mean_kb / 1000:,.0f}")
     return table
 
@@ -203,7 +207,9 @@ def banded_pairs(sets: list[np.ndarray]) -> set[tuple[int, int]]:
 def million_table() -> Table:
     done = subprocess.run([sys.executable, __file__, "--one-million"], capture_output=True, text=True, check=True)
     rate, making, found, peak = map(float, done.stdout.split())
-    table = Table("docs / CPU s", "of that, making them", "found", "peak memory", title=f"{NUM_MILLION:,} made-up documents")
+    table = Table(
+        "docs / CPU s", "of that, making them", "found", "peak memory", title=f"{NUM_MILLION:,} made-up documents"
+    )
     table.add_row(f"{rate:,.0f}", f"{making:.0%}", f"{found:,.0f}", f"{peak / 1e9:.2f} GB")
     return table
 

@@ -109,9 +109,9 @@ def _mix(x: np.uint64) -> np.uint64:
 
 @_jit
 def _grams(chars, kinds, tokens, grams):  # type: ignore[no-untyped-def]
-    """Writes the shingles of one text and says how many; `tokens` and `grams` have room for one a character, and more."""
-    # No jump depends on the text, since one wrongly foreseen costs as much as five characters. Each character is added to
-    # the token in hand, spaces as 0, and one that begins a token moves on to the next place first.
+    """Writes the shingles of one text and says how many; `tokens` and `grams` have room for one a character."""
+    # No jump depends on the text, since one wrongly foreseen costs as much as five characters. Each character is
+    # added to the token in hand, spaces as 0, and one that begins a token moves on to the next place first.
     place = np.int64(0)
     before = np.uint8(_SPACE)
     token, power = _ZERO, _ONE

@@ -163,7 +163,9 @@ def _machine(texts: Sequence[str], compiled: bool | None) -> ModuleType | None:
     """`compiled.py`, or `None` where numba is not installed or not worth its start."""
     if compiled is None:
         some = [len(texts[i]) for i in range(min(len(texts), _BATCH))]
-        worth = len(texts) * sum(some) >= len(some) * (_WORTH_CHARS if "numba" not in sys.modules else _WORTH_CHARS >> 4)
+        worth = len(texts) * sum(some) >= len(some) * (
+            _WORTH_CHARS if "numba" not in sys.modules else _WORTH_CHARS >> 4
+        )
         compiled = worth and bool(some) and find_spec("numba") is not None
     if not compiled:
         return None

@@ -59,7 +59,7 @@ def signatures(shingles: NDArray[np.uint32], offsets: NDArray[np.int64], num_per
 
 def _densify(minima: NDArray[np.uint32], full: NDArray[np.bool_]) -> NDArray[np.uint32]:
     """The minima, each bin that is not full with the value of the first full one that it asks."""
-    num_sets, num_perm = full.shape
+    num_perm = full.shape[1]
     # The first questions of all bins at once (a full bin answers itself), then those bins alone that are still empty.
     asked = _asked(num_perm, 0, _FIRST_ASKED)
     first = full.take(asked, axis=1).argmax(axis=2)  # (num_sets, num_perm)
