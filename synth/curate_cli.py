@@ -98,7 +98,7 @@ def dedup(
             index=index,
         )
         base = 0 if index is None else len(index)
-        drops = [removal and _drop(removal, table.rows, index, base) for removal in removals]
+        drops = [None if it is None else _drop(it, table.rows, index, base) for it in removals]
         _write(table, drops, out, {"by": by, "fields": fields, "rank": columns}, as_json)
         if index is not None:  # last: a crash before it makes the same OUT again
             kept = [i for i, drop in enumerate(drops) if drop is None]

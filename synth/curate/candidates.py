@@ -47,7 +47,7 @@ def number_groups(columns: Iterable[NDArray[np.uint32]], num_texts: int, num_ban
     begin = 0
     for band, column in enumerate(columns):
         tagged, same = _sorted(column)
-        numbers = np.cumsum(~same) - ~same + begin
+        numbers: NDArray[np.int64] = np.cumsum(~same) - ~same + begin
         groups[tagged.astype(np.uint32), band] = numbers
         begin = int(numbers[-1]) + 1
     return groups

@@ -8,7 +8,7 @@ where numba (extra `curate` or `train`) is not installed. Every kernel runs with
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
@@ -18,7 +18,6 @@ from synth.curate import shingles as plain
 from synth.curate.shingles import SHINGLE_SIZE
 from synth.curate.signature import Keys, factors, walks
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 Chars = NDArray[np.uint8] | NDArray[np.uint32]
 
 _BLOCK_CHARS = 1 << 18
@@ -94,11 +93,11 @@ def _block(texts: Sequence[str], numbers: list[int], narrow: bool) -> tuple[list
     return numbers, np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), np.uint32), bounds
 
 
-def _jit(function: Function) -> Function:
+def _jit(function: Callable[..., Any]) -> Any:
     try:
-        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # no folder to keep machine code in: it is made anew in each process
-        return numba.njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return numba.njit(nogil=True)(function)
 
 
 @_jit
@@ -179,12 +178,12 @@ def _sketch(chars, bounds, kinds, factors, begins, steps, rows):  # type: ignore
             full[place] = True
             minima[place] = min(minima[place], grams[j])
         sums[:] = 0
-        for place in range(num_perm):
-            donor, question = place, begins[place]
+        for mine in range(num_perm):
+            donor, question = mine, begins[mine]
             while not full[donor]:
                 donor = question & low
-                question += steps[place]
-            sums[place % num_bands] += np.uint64(minima[donor]) * factors[place]
+                question += steps[mine]
+            sums[mine % num_bands] += np.uint64(minima[donor]) * factors[mine]
         for band in range(num_bands):
             keys[i, band] = np.uint32(_mix(sums[band]) >> np.uint64(32))
     return keys

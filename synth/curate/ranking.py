@@ -31,7 +31,7 @@ def rank_rows(rows: Iterable[dict[str, Any]], texts: Sequence[str], columns: Seq
         _check(columns[place], {type(value[place]) for value in values})
         held = [i for i in order if values[i][place] is not None]
         empty = [i for i in order if values[i][place] is None]
-        held.sort(key=lambda i: values[i][place], reverse=not columns[place].endswith(":asc"))
+        held.sort(key=[value[place] for value in values].__getitem__, reverse=not columns[place].endswith(":asc"))
         order = held + empty
     ranks = [0] * len(order)
     for place, i in enumerate(order):
@@ -48,7 +48,8 @@ def _check(column: str, kinds: set[type]) -> None:
         )
 
 
-def _value(row: dict[str, Any], column: str) -> float | str | None:
+def _value(row: dict[str, Any], column: str) -> Any:
+    """A number, a text or `None`."""
     value = row.get(column)
     if isinstance(value, str) and value.startswith("{"):
         try:

@@ -108,7 +108,7 @@ class _Suspects(NamedTuple):
 def _order(numbers: Numbers, num_fixed: int, base: int, rank: Sequence[Any] | None) -> Numbers:
     later = list(range(num_fixed, len(numbers)))
     if rank is not None:
-        later.sort(key=lambda place: rank[numbers[place] - base], reverse=True)  # stable in reverse, too
+        later.sort(key=lambda place: rank[int(numbers[place]) - base], reverse=True)  # stable in reverse, too
     return np.array([*range(num_fixed), *later], np.int64)
 
 

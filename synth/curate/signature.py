@@ -66,7 +66,7 @@ def _densify(minima: NDArray[np.uint32], full: NDArray[np.bool_]) -> NDArray[np.
     first += np.arange(0, asked.size, _FIRST_ASKED)
     donors = asked.take(first)
     donors += np.arange(0, full.size, num_perm)[:, None]
-    lent = minima.take(donors)
+    lent: NDArray[np.uint32] = minima.take(donors)
     left = (~full.take(donors)).reshape(-1).nonzero()[0]
     attempt = _FIRST_ASKED
     while len(left):
