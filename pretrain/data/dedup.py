@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pretrain.data.document import Document
 from synth.curate.exact import find_exact_duplicates
-from synth.curate.near import find_near_duplicates
+from synth.curate.search import find_near_duplicates
 
 
 def exact_reasons(documents: Sequence[Document]) -> list[str | None]:

@@ -2,30 +2,29 @@
 
 A signature holds `num_perm` minima, cut into bands; two texts are a candidate pair when a whole band agrees. Each
 candidate is then compared exactly, so nothing below the threshold is ever called a twin: what banding costs is recall
-alone, 0.97 over pairs of edited Python files spread above J = 0.7 (`benchmarks/dedup.py`).
+alone (`benchmarks/dedup.py`).
 
-Input order is rank: the first of a group survives, and a text is compared with survivors only. So a chain a ~ b ~ c
-with a unlike c keeps a and c. Batch (`find_near_duplicates`) and row-by-row (`NearIndex`) give the same answer.
-Not covered: more texts than fit in memory (about 130 bytes a text in a batch, 400 in an index: `survivors.py`).
+The first of a group survives, in input order or by a rank, and a text is compared with survivors only. So a chain
+a ~ b ~ c with a unlike c keeps a and c. A batch (`search.py`) and row by row (`NearIndex`) give the same answer.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.curate.shingles import Hashes, Shingles, distinct_each, jaccard, mix, shingle_many
-from synth.curate.survivors import BandTable, Keys, ShingleStore
+from synth.curate.shingles import distinct_each, jaccard, shingle_many
+from synth.curate.signature import Keys, band_keys
+from synth.curate.survivors import BandTable, ShingleStore
 
 THRESHOLD = 0.7
 """Jaccard similarity from which two texts are twins."""
 
-_SEED = 42
 _BATCH = 256  # texts sketched at once: enough to spread the cost of a call, few enough that shingles stay small
 _MIN_RECALL = 0.85
 
@@ -53,24 +52,28 @@ PRESETS = {"default": Preset(num_perm=256), "opencoder": Preset(num_perm=2048, r
 Source: OpenCoder (arXiv 2411.04905), section 2.1."""
 
 
-def find_near_duplicates(
-    texts: Sequence[str], *, threshold: float = THRESHOLD, preset: str = "default"
-) -> list[Twin | None]:
-    """For each text its twin among the survivors before it (the most similar, then the earliest); `None`: it survives.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What decides which texts are twins: threshold and banding."""
 
-    Raises: `ValueError` for an unknown preset or a threshold outside (0, 1].
-    """
-    index = NearIndex(threshold=threshold, preset=preset)
-    keys = [part for _, part in _sketch_batches(texts, index)]
-    twins: list[Twin | None] = [None] * len(texts)
-    if not keys:
-        return twins
-    # A text that shares no band with any other can neither be a twin nor have one: only the rest enter the index.
-    suspects = np.flatnonzero(_share_a_band(np.concatenate(keys))).tolist()
-    for twin, suspect in zip(index.add_many(texts[i] for i in suspects), suspects, strict=True):
-        if twin is not None:
-            twins[suspect] = Twin(suspects[twin.index], twin.jaccard)
-    return twins
+    threshold: float
+    num_perm: int
+    rows: int
+
+    @property
+    def num_bands(self) -> int:
+        """Bands a signature."""
+        return self.num_perm // self.rows
+
+
+def shape_of(threshold: float, preset: str) -> Shape:
+    """Raises: `ValueError` for an unknown preset or a threshold outside (0, 1]."""
+    if not 0 < threshold <= 1:
+        raise ValueError(f"dedup: threshold must be in (0, 1], got {threshold}")
+    if preset not in PRESETS:
+        raise ValueError(f"dedup: unknown preset {preset!r}; known: {', '.join(PRESETS)}")
+    num_perm, rows = PRESETS[preset].num_perm, PRESETS[preset].rows
+    return Shape(threshold, num_perm, rows or rows_for(threshold, num_perm))
 
 
 class NearIndex:
@@ -78,15 +81,8 @@ class NearIndex:
 
     def __init__(self, *, threshold: float = THRESHOLD, preset: str = "default") -> None:
         """Raises: `ValueError` for an unknown preset or a threshold outside (0, 1]."""
-        if not 0 < threshold <= 1:
-            raise ValueError(f"dedup: threshold must be in (0, 1], got {threshold}")
-        if preset not in PRESETS:
-            raise ValueError(f"dedup: unknown preset {preset!r}; known: {', '.join(PRESETS)}")
-        self.threshold = threshold
-        self.num_perm = PRESETS[preset].num_perm
-        self.rows = PRESETS[preset].rows or rows_for(threshold, self.num_perm)
-        self._factors = _factors(self.num_perm).reshape(-1, self.rows)
-        self._table = BandTable(self.num_perm // self.rows)
+        self.shape = shape_of(threshold, preset)
+        self._table = BandTable(self.shape.num_bands)
         self._store = ShingleStore()
         self._numbers = array("Q")  # of each survivor, among all texts
         self._added = 0
@@ -100,26 +96,18 @@ class NearIndex:
 
     def add_many(self, texts: Iterable[str]) -> Iterator[Twin | None]:
         """What `add` says of each text in turn, several times faster; takes up to 256 at once."""
-        for shingles, keys in _sketch_batches(texts, self):
-            yield from self._add_batch(distinct_each(shingles), keys)
+        remaining = iter(texts)
+        while batch := list(islice(remaining, _BATCH)):
+            sets = distinct_each(shingle_many(batch))
+            yield from self.add_batch(sets, keys_of(sets, self.shape))
 
-    def sketch(self, shingles: Shingles) -> Keys:
-        """One key per text and band, `(num_texts, num_bands)`; equal keys in a column mean equal bands.
+    def add_batch(
+        self, sets: Sequence[NDArray[np.uint32]], keys: Keys, accept: Callable[[int, int], bool] | None = None
+    ) -> list[Twin | None]:
+        """What `add` says of each of several texts, given by shingles and keys `(num_texts, num_bands)`.
 
-        Two bands that differ have one key once in four billion times, which costs a comparison.
+        With `accept` only those survivors count as twins for which `accept(text, survivor)` holds too.
         """
-        from rensa import RMinHash  # compiled; loaded by those who search
-
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-            shingles.hashes, shingles.offsets, self.num_perm, _SEED
-        ).to_rows()
-        minima = np.fromiter(chain.from_iterable(matrix), np.uint64, len(matrix) * self.num_perm)
-        # One random odd factor for each place in the signature.
-        folded = np.einsum("nbr,br->nb", minima.reshape(len(matrix), -1, self.rows), self._factors)
-        return (mix(folded) >> np.uint64(32)).astype(np.uint32)
-
-    def _add_batch(self, sets: Sequence[NDArray[np.uint32]], keys: Keys) -> list[Twin | None]:
-        """What `add` says of each of several texts, given by shingles and keys `(num_texts, num_bands)`."""
         earlier = self._table.sharing(keys)
         repeated = _repeated(keys)
         buckets: dict[int, list[int]] = {}  # the survivors among these, by the keys that repeat
@@ -128,17 +116,27 @@ class NearIndex:
             shared = repeated.get(row, ())
             here = {other for key in shared for other in buckets.get(key, ())}
             before = ((self._numbers[i], self._store.read(i)) for i in sorted(earlier.get(row, ())))
-            twin = self._closest(shingles, chain(before, ((self._added + i, sets[i]) for i in sorted(here))))
+            others = chain(before, ((self._added + i, sets[i]) for i in sorted(here)))
+            if accept is not None:
+                me = self._added + row
+                others = (other for other in others if accept(me, other[0]))  # type: ignore[assignment]
+            twin = self._closest(shingles, others)
             twins.append(twin)
             if twin is None:
                 for key in shared:
                     buckets.setdefault(key, []).append(row)
-        kept = [row for row, twin in enumerate(twins) if twin is None]
-        self._store.add([sets[row] for row in kept])
-        self._table.add(keys[kept])
-        self._numbers.extend(self._added + row for row in kept)
-        self._added += len(sets)
+        self._keep(sets, keys, [row for row, twin in enumerate(twins) if twin is None])
         return twins
+
+    def keep(self, sets: Sequence[NDArray[np.uint32]], keys: Keys) -> None:
+        """Makes survivors of all of these, whatever they are like."""
+        self._keep(sets, keys, list(range(len(sets))))
+
+    def _keep(self, sets: Sequence[NDArray[np.uint32]], keys: Keys, rows: list[int]) -> None:
+        self._store.add([sets[row] for row in rows])
+        self._table.add(keys[rows])
+        self._numbers.extend(self._added + row for row in rows)
+        self._added += len(sets)
 
     def _closest(
         self, shingles: NDArray[np.uint32], candidates: Iterable[tuple[int, NDArray[np.uint32]]]
@@ -147,14 +145,14 @@ class NearIndex:
         best: Twin | None = None
         for number, other in candidates:
             similarity = self._similarity(shingles, other)
-            if similarity >= self.threshold and (best is None or similarity > best.jaccard):
+            if similarity >= self.shape.threshold and (best is None or similarity > best.jaccard):
                 best = Twin(number, similarity)
         return best
 
     def _similarity(self, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> float:
         """Their Jaccard similarity; 0 where their sizes alone keep it below the threshold."""
         small, large = sorted((len(left), len(right)))
-        return jaccard(left, right) if small >= self.threshold * large else 0.0
+        return jaccard(left, right) if small >= self.shape.threshold * large else 0.0
 
 
 def _repeated(keys: Keys) -> dict[int, list[int]]:
@@ -187,21 +185,7 @@ def rows_for(threshold: float, num_perm: int) -> int:
     return rows
 
 
-def _share_a_band(keys: Keys) -> NDArray[np.bool_]:
-    """Whether each row of `keys`, `(num_texts, num_bands)`, has one that another row has in the same band."""
-    sharing = np.zeros(len(keys), bool)
-    for column in keys.T:
-        _, places, counts = np.unique(column, return_inverse=True, return_counts=True)
-        sharing |= counts[places] > 1
-    return sharing
-
-
-def _sketch_batches(texts: Iterable[str], index: NearIndex) -> Iterator[tuple[Shingles, Keys]]:
-    remaining = iter(texts)
-    while batch := list(islice(remaining, _BATCH)):
-        shingles = shingle_many(batch)
-        yield shingles, index.sketch(shingles)
-
-
-def _factors(count: int) -> Hashes:
-    return mix(np.arange(1, count + 1, dtype=np.uint64)) | np.uint64(1)
+def keys_of(sets: Sequence[NDArray[np.uint32]], shape: Shape) -> Keys:
+    """The band keys of shingle sets, `(num_sets, num_bands)`."""
+    offsets = np.cumsum([0, *map(len, sets)])
+    return band_keys(sets[0] if len(sets) == 1 else np.concatenate(sets), offsets, shape.num_perm, shape.rows)

@@ -76,11 +76,20 @@ class InstructionIndex:
             if similarity >= self.threshold and (best is None or similarity > best.jaccard):
                 best = Twin(candidate, similarity)
         if best is None:
-            self._words[self._added] = words
-            for word in prefix:
-                self._buckets.setdefault(word, []).append(self._added)
+            self._store(words, prefix)
         self._added += 1
         return best
+
+    def keep(self, instruction: str) -> None:
+        """Makes this one a survivor, whatever it is like."""
+        words = content_words(instruction)
+        self._store(words, self._prefix(words))
+        self._added += 1
+
+    def _store(self, words: list[str], prefix: list[tuple[str, int]]) -> None:
+        self._words[self._added] = words
+        for word in prefix:
+            self._buckets.setdefault(word, []).append(self._added)
 
     def _prefix(self, words: list[str]) -> list[tuple[str, int]]:
         """The words, repeats numbered, one of which every twin must have among its own."""

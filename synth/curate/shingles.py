@@ -25,12 +25,12 @@ SHINGLE_SIZE = 5
 """Tokens a shingle. Source: OpenCoder (arXiv 2411.04905), section 2.1, file-level fuzzy deduplication."""
 
 _BLOCK_CHARS = 1 << 16  # one block's arrays then stay in the processor's second-level cache
-_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
-_BASE_INVERSE = pow(_BASE, -1, 1 << 64)
-_GRAM = np.uint64(0xD6E8FEB86659FD93)
-_MIX = np.uint64(0xFF51AFD7ED558CCD)
+BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
+_BASE_INVERSE = pow(BASE, -1, 1 << 64)
+GRAM = np.uint64(0xD6E8FEB86659FD93)
+MIX = np.uint64(0xFF51AFD7ED558CCD)
 
-_SPACE, _WORD, _SINGLE = 0, 1, 2
+SPACE, WORD, SINGLE = 0, 1, 2
 _SPACES = "".join(map(chr, range(33))) + "\x7f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"
 _SPACES += "".join(map(chr, range(0x2000, 0x200C)))
 _SINGLE_RANGES = (
@@ -58,6 +58,8 @@ class Shingles(NamedTuple):
 def shingle_many(texts: Iterable[str], *, size: int = SHINGLE_SIZE) -> Shingles:
     """The shingles of every text. A text of fewer than `size` tokens has one, of all its tokens."""
     parts = [_shingle_block(block, size) for block in _blocks(texts)]
+    if len(parts) == 1:
+        return parts[0]
     counts = np.concatenate([np.zeros(1, np.int64), *(np.diff(part.offsets) for part in parts)])
     hashes = [part.hashes for part in parts] or [np.empty(0, np.uint64)]
     return Shingles(np.concatenate(hashes), np.cumsum(counts))
@@ -73,7 +75,11 @@ def shingle_set(text: str, *, size: int = SHINGLE_SIZE) -> NDArray[np.uint32]:
 
 def distinct(hashes: Hashes) -> NDArray[np.uint32]:
     """The upper 32 bits of `hashes`, sorted, each once."""
-    short = (hashes >> np.uint64(32)).astype(np.uint32)
+    return distinct_short((hashes >> np.uint64(32)).astype(np.uint32))
+
+
+def distinct_short(short: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """`short`, sorted in place, each once."""
     short.sort()
     keep = np.ones(len(short), bool)
     np.not_equal(short[1:], short[:-1], out=keep[1:])
@@ -83,6 +89,8 @@ def distinct(hashes: Hashes) -> NDArray[np.uint32]:
 def distinct_each(shingles: Shingles) -> list[NDArray[np.uint32]]:
     """`distinct` of every text, in a fifth of the time where texts are short."""
     counts = np.diff(shingles.offsets)
+    if len(counts) == 1:
+        return [distinct(shingles.hashes)]
     # Text number above, shingle below, so that one sort sorts them all.
     tagged = np.repeat(np.arange(len(counts), dtype=np.uint64) << np.uint64(32), counts)
     tagged |= shingles.hashes >> np.uint64(32)
@@ -105,7 +113,7 @@ def jaccard(left: NDArray[np.uint32], right: NDArray[np.uint32]) -> float:
 
 def mix(hashes: Hashes) -> Hashes:
     """`hashes` with every input bit spread over every output bit."""
-    hashes = (hashes ^ (hashes >> np.uint64(33))) * _MIX
+    hashes = (hashes ^ (hashes >> np.uint64(33))) * MIX
     return hashes ^ (hashes >> np.uint64(29))
 
 
@@ -134,7 +142,7 @@ def _shingle_block(texts: Sequence[str], size: int) -> Shingles:
     num_windows = len(tokens) - size + 1
     grams = tokens[:num_windows].copy()
     for shift in range(1, size):
-        grams *= _GRAM
+        grams *= GRAM
         grams += tokens[shift : shift + num_windows]
     grams = mix(grams)
     if size > 1 and len(texts) > 1:  # windows that would reach into the next text
@@ -148,14 +156,14 @@ def _hash_tokens(texts: Sequence[str]) -> tuple[Hashes, NDArray[np.int64]]:
     """A hash per token of all `texts`, and where each text's tokens begin (with the end, `len(texts) + 1`)."""
     chars, kinds = _classify("\n".join(texts))
     begins = kinds > 0
-    begins[1:] = kinds[1:] > (kinds[:-1] & _WORD)  # a mark, or a word character after anything but one
+    begins[1:] = kinds[1:] > (kinds[:-1] & WORD)  # a mark, or a word character after anything but one
     starts = np.flatnonzero(begins)
     bounds = np.cumsum([0, *(len(text) + 1 for text in texts)])
     offsets = np.searchsorted(starts, bounds).astype(np.int64)
     if not len(starts):
         return np.empty(0, np.uint64), offsets
     powers, inverses = _powers(max(len(chars).bit_length(), _BLOCK_CHARS.bit_length() + 1))
-    # A polynomial in _BASE over the token's characters, spaces being 0, moved to where the token would begin at 0.
+    # A polynomial in BASE over the token's characters, spaces being 0, moved to where the token would begin at 0.
     sums = np.add.reduceat(chars * powers[: len(chars)], starts)
     return mix(sums * inverses[starts]), offsets
 
@@ -168,37 +176,37 @@ def _classify(text: str) -> tuple[NDArray[np.uint8] | NDArray[np.uint32], NDArra
             raw.translate(_ascii_kinds()), np.uint8
         )
     chars = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    kinds = _wide_kinds()[np.minimum(chars, 0x32000)]
-    return np.where(kinds == _SPACE, np.uint32(0), chars), kinds
+    found = kinds()[np.minimum(chars, 0x32000)]
+    return np.where(found == SPACE, np.uint32(0), chars), found
 
 
 @lru_cache(maxsize=1)
-def _wide_kinds() -> NDArray[np.uint8]:
+def kinds() -> NDArray[np.uint8]:
     """The kind of every code point below 0x32001; all above are like the last."""
-    kinds = np.full(0x32001, _WORD, np.uint8)
+    table = np.full(0x32001, WORD, np.uint8)
     for code in range(128):
         if not (chr(code).isalnum() or chr(code) == "_"):
-            kinds[code] = _SINGLE
+            table[code] = SINGLE
     for begin, end in _SINGLE_RANGES:
-        kinds[begin:end] = _SINGLE
-    kinds[[ord(space) for space in _SPACES]] = _SPACE
-    return kinds
+        table[begin:end] = SINGLE
+    table[[ord(space) for space in _SPACES]] = SPACE
+    return table
 
 
 @lru_cache(maxsize=1)
 def _ascii_kinds() -> bytes:
-    return _wide_kinds()[:256].tobytes()
+    return kinds()[:256].tobytes()
 
 
 @lru_cache(maxsize=1)
 def _ascii_chars() -> bytes:
-    return bytes(code if kind != _SPACE else 0 for code, kind in enumerate(_ascii_kinds()))
+    return bytes(code if kind != SPACE else 0 for code, kind in enumerate(_ascii_kinds()))
 
 
 @lru_cache(maxsize=2)
 def _powers(bits: int) -> tuple[Hashes, Hashes]:
-    """`_BASE ** i` and its inverse, modulo 2**64, for `i` below `2**bits`: 16 bytes a character of the longest text."""
-    return _geometric(_BASE, 1 << bits), _geometric(_BASE_INVERSE, 1 << bits)
+    """`BASE ** i` and its inverse, modulo 2**64, for `i` below `2**bits`: 16 bytes a character of the longest text."""
+    return _geometric(BASE, 1 << bits), _geometric(_BASE_INVERSE, 1 << bits)
 
 
 def _geometric(ratio: int, count: int) -> Hashes:

@@ -8,6 +8,7 @@ Not covered: keys on disk; forgetting a text.
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 import weakref
 from array import array
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Keys = NDArray[np.uint32]
+from synth.curate.signature import Keys
 
 _FIRST_SLOTS = 1 << 17
 _ENTRIES_PER_SLOT = 2  # at most: 2 to 4 bytes of slots an entry
@@ -103,6 +104,14 @@ class ShingleStore:
             raise OSError(error.errno, f"{said}; free some space there or choose another folder") from error
         for shingles in sets:
             self._ends.append(self._ends[-1] + len(shingles))
+
+    def all(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Every set, one after another, and `(num_sets + 1,)` where each begins; from a file as it is looked at."""
+        ends = np.array(self._ends, np.int64)
+        if not ends[-1]:
+            return np.empty(0, np.uint32), ends
+        self._file.rollover()
+        return np.frombuffer(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY), np.uint32), ends
 
     def read(self, number: int) -> NDArray[np.uint32]:
         """A set, as it was added."""

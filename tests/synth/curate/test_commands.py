@@ -130,3 +130,27 @@ def test_a_wrong_benchmark_is_one_line(tmp_path: Path) -> None:
     done = synth("decontaminate", write(tmp_path / "in.jsonl", ROWS), tmp_path / "out.jsonl", "--against", "nope")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "benchmark 'nope': no such file" in done.stderr
+
+
+def test_dedup_keeps_the_row_with_the_most_stars(tmp_path: Path) -> None:
+    rows = [row | {"stars": n, "id": f"r{n}"} for n, row in enumerate(ROWS)]
+    done = synth("dedup", write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl", "--rank", "stars", "--json")
+    assert [row["id"] for row in read(tmp_path / "out.jsonl")] == ["r2", "r3"], done.stderr
+    drops = read(tmp_path / "out.jsonl.dropped.jsonl")
+    assert [(drop["kept"], drop["method"], drop["twin"]) for drop in drops] == [("r2", "near", 2)] * 2
+    assert all(0.7 <= drop["similarity"] < 1 for drop in drops)
+
+
+@pytest.mark.parametrize(("by", "kept"), [("instruction", [1, 4]), ("code", [1, 4]), ("both", [1, 4])])
+def test_dedup_by_part_of_a_row(tmp_path: Path, by: str, kept: list[int]) -> None:
+    done = synth("dedup", write(tmp_path / "in.jsonl", ROWS), tmp_path / "out.jsonl", "--by", by)
+    assert [row["n"] for row in read(tmp_path / "out.jsonl")] == kept, done.stderr
+
+
+def test_a_second_set_is_compared_with_the_first(tmp_path: Path) -> None:
+    options = ("--index", tmp_path / "index", "--field", "output")
+    assert synth("dedup", write(tmp_path / "a.jsonl", ROWS[:1]), tmp_path / "a.out.jsonl", *options).returncode == 0
+    assert synth("dedup", write(tmp_path / "b.jsonl", ROWS[1:]), tmp_path / "b.out.jsonl", *options).returncode == 0
+    assert [row["n"] for row in read(tmp_path / "b.out.jsonl")] == [4]
+    drop = read(tmp_path / "b.out.jsonl.dropped.jsonl")[0]
+    assert (drop["kept"], drop["twin"], drop["method"]) == ("a.jsonl:0", None, "exact")
