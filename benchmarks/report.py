@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.append(sys.path.pop(0))  # this folder last: its sandbox.py is not the package
+sys.path.sort(key=lambda path: Path(path) == Path(__file__).parent)  # this folder last: its sandbox.py is no package
 
 from chromium import Page, find_browser, open_browser
 from story_rows import make_rows
