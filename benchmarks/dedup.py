@@ -182,10 +182,10 @@ def true_pairs(texts: list[str], threshold: float) -> dict[tuple[int, int], floa
     for i, count in enumerate(counts):
         mine = numbers[first : first + count]
         first += count
-        mine = mine[begins[mine + 1] - begins[mine] > 1]
-        shared = np.zeros(len(texts), np.int64)
-        for window in mine.tolist():
-            shared[owner_by_window[begins[window] : begins[window + 1]]] += 1
+        lengths = begins[mine + 1] - begins[mine]
+        # All owners of all its windows, one list after another, counted.
+        places = np.arange(lengths.sum()) + np.repeat(begins[mine] - np.cumsum(lengths) + lengths, lengths)
+        shared = np.bincount(owner_by_window[places], minlength=len(texts))
         similarity = shared / (count + sizes - shared)
         for j in np.flatnonzero(similarity[:i] >= threshold).tolist():
             pairs[j, i] = float(similarity[j])

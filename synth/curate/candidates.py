@@ -47,7 +47,9 @@ def number_groups(columns: Iterable[NDArray[np.uint32]], num_texts: int, num_ban
     begin = 0
     for band, column in enumerate(columns):
         tagged, same = _sorted(column)
-        numbers: NDArray[np.int64] = np.cumsum(~same) - ~same + begin
+        begins = np.ones(len(same), np.int64)
+        begins[1:] = ~same[:-1]
+        numbers = np.cumsum(begins) + (begin - 1)
         groups[tagged.astype(np.uint32), band] = numbers
         begin = int(numbers[-1]) + 1
     return groups
