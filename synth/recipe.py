@@ -215,7 +215,8 @@ class Recipe(Templates):
         """
         match step:
             case Run():
-                return self._asked_for(step.code, "code") | self._asked_for(step.tests, "asserts")
+                required = self.variables_of_text("{{ " + bare(step.required) + " }}") if step.required else set()
+                return required | self._asked_for(step.code, "code") | self._asked_for(step.tests, "asserts")
             case Rerun():
                 return self._asked_for(step.code, "code") | {"kept_tests"}
             case Augment():

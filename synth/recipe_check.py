@@ -69,6 +69,7 @@ def reads(recipe: Recipe, step: AnyStep) -> set[str]:
     match step:
         case Run():
             found |= {name for name in (step.code, step.tests) if name}
+            found |= recipe.variables_of_text("{{ " + bare(step.required) + " }}") if step.required else set()
         case Rerun():
             found |= {step.code, "kept_tests"}
         case Augment():

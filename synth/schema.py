@@ -156,6 +156,8 @@ class Run(Step):
     """The variable with the candidates; `null` where the seed's own code is the only one."""
     tests: str | None = "tests"
     """The variable with the teacher's tests; `null` where only the seed's own examples count."""
+    required: str | None = None
+    """An expression that gives the qualified names a program must call; those that do not are not run."""
     evidence: tuple[Evidence, ...] = ("seed", "agreement", "self")
     min_tests: Annotated[int, Field(ge=1)] = 3
     more_tests: Annotated[int, Field(ge=0, le=200)] = 12

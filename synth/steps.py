@@ -360,7 +360,7 @@ class Row:
             raise Dropped("run.no_code", f"the step that asks for {step.code} was skipped")
         if self._language not in self._kitchen.languages:
             raise Dropped("run.no_language", f"the sandbox has no {self._variables[ROW_LANGUAGE]}")
-        candidates = found if isinstance(found, list) else [found]
+        candidates = self._that_call(step, found if isinstance(found, list) else [found])
         proposed = self._variables[step.tests] if step.tests else None
         instruction = str(self._variables.get("instruction") or "")
         outcome = await self._verifier(step).verify(self._seed, candidates, proposed or (), instruction)
@@ -388,6 +388,29 @@ class Row:
             pass_ratio=outcome.check.pass_ratio,
             difficulty=outcome.check.difficulty,
         )
+
+    def _that_call(self, step: Run, candidates: list[parse.Solution]) -> list[parse.Solution]:
+        """The candidates that call what the step requires.
+
+        Raises:
+            Dropped: there is none.
+        """
+        if step.required is None or not candidates:
+            return candidates
+        missing = [self._uncalled(solution.code, step.required) for solution in candidates]
+        fitting = [solution for solution, names in zip(candidates, missing, strict=True) if not names]
+        if not fitting:
+            raise Dropped("calls.missing", f"no candidate calls {', '.join(min(missing, key=len))}")
+        return fitting
+
+    def _uncalled(self, code: str, required: str) -> list[str]:
+        """Which of the required names a program does not call."""
+        from synth.api_calls import missing_calls
+
+        names = self._recipe.value(bare(required), self._variables)
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise RecipeError(f"{self._recipe.name}/recipe.yaml: required: must give a list of names, got {names!r}")
+        return missing_calls(code, names)
 
     def _verifier(self, step: Run) -> Verifier:
         assert self._kitchen.runner is not None, "the engine starts a sandbox for recipes that run code"
@@ -440,13 +463,8 @@ class Row:
         return float(classify.load(self._recipe.folder / step.examples).probability(text))
 
     def _missing_calls(self, step: Calls) -> list[str] | None:
-        from synth.api_calls import missing_calls
-
         code = self._variables[step.code]
-        required = self._recipe.value(bare(step.required), self._variables)
-        if not isinstance(required, list | tuple) or not all(isinstance(name, str) for name in required):
-            raise RecipeError(f"{self._recipe.name}/recipe.yaml: calls.required: must give a list of names")
-        return None if code is None else missing_calls(str(getattr(code, "code", code)), required)
+        return None if code is None else self._uncalled(str(getattr(code, "code", code)), step.required)
 
     def _emitted(self, step: Emit) -> dict[str, Any]:
         instruction = self._recipe.render_text(step.instruction, self._locale, self._variables)

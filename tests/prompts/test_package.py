@@ -110,7 +110,7 @@ def test_a_right_answer_that_does_not_call_the_api_is_dropped(tmp_path: Path, se
     expert.own["apply_mean"] = "import statistics\n\n\ndef apply_mean(data):\n    return sum(data) / len(data)\n"
     row = row_of(cook(tmp_path / "run", serve_expert, expert), "statistics.mean")
     assert row.dropped == "calls.missing"
-    assert row.detail == "missing = ['statistics.mean']"
+    assert row.detail == "no candidate calls statistics.mean"
 
 
 @pytest.mark.engine
