@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 
 from sandbox.verdict import SandboxError
 from synth.errors import RunFolderError, SynthError, TeacherUnreachable
+from synth.kitchen import Kitchen, LimitReached
 from synth.sample import Funnel, Sample
 from synth.seeds import Seed
-from synth.steps import Kitchen, LimitReached, Row
+from synth.steps import Row
 
 LOOKAHEAD = 4
 """Rows begun or finished out of order, as a multiple of the rows cooked at once: bounds memory behind a slow row."""

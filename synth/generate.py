@@ -27,6 +27,7 @@ from synth.engine import Batch, cook
 from synth.errors import SynthError, TeacherRefused
 from synth.export import ExportWriter, SamplesWriter, StoredSamples, card_facts
 from synth.figures import RowStats, RunFacts
+from synth.kitchen import AnyTeacher, Kitchen
 from synth.ledger import Ledger
 from synth.parquet import ROW_GROUP, SHARD_ROW_GROUP
 from synth.progress import Snapshot
@@ -38,7 +39,6 @@ from synth.schema import Ask, Emit
 from synth.seeds import open_seeds
 from synth.shards import Draw, Shard
 from synth.splits import Form
-from synth.steps import AnyTeacher, Kitchen
 from synth.teacher import STALL_S, TIMEOUT_S, Limits, Teacher
 from synth.templates import LOCALES
 from synth.verify import Runner

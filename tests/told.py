@@ -14,11 +14,11 @@ from sandbox.languages import LANGUAGES
 from sandbox.verdict import STATUSES, Job, TestResult, Verdict
 from synth.calls import Completion, Request
 from synth.engine import Batch, cook
+from synth.kitchen import Kitchen
 from synth.ledger import Ledger
 from synth.recipe import open_recipe
 from synth.sample import Sample
 from synth.seeds import Seed
-from synth.steps import Kitchen
 from synth.verify import Runner
 
 Answer = Callable[[Request], str]

@@ -26,11 +26,11 @@ from synth.batches import BatchLimits, BatchTeacher
 from synth.calls import Price, Request
 from synth.engine import cook
 from synth.errors import SynthError, TeacherRefused, TeacherUnreachable
+from synth.kitchen import Kitchen
 from synth.ledger import Ledger
 from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
-from synth.steps import Kitchen
 from synth.teacher import Limits, Teacher
 
 RECIPE = """

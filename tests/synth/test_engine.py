@@ -15,11 +15,11 @@ from synth.budget import Budget
 from synth.calls import Price
 from synth.engine import Batch, cook
 from synth.errors import TeacherRefused
+from synth.kitchen import Kitchen
 from synth.ledger import Ledger
 from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
-from synth.steps import Kitchen
 from synth.teacher import Limits, Teacher
 
 RECIPE = """

@@ -29,11 +29,12 @@ from plain_run import RECIPE, PlainRun, one_line, teach
 
 from synth.errors import SynthError, TeacherError, TeacherRefused, TeacherUnreachable
 from synth.export import read_samples
+from synth.kitchen import Kitchen
 from synth.ledger import Ledger
 from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
-from synth.steps import Kitchen, Row, together
+from synth.steps import Row, together
 from synth.teacher import Limits, Teacher
 
 SLOW = {"hang": 0.2, "trickle": 0.2, "429_seconds": 0.2, "429_date": 0.2}

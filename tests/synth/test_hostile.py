@@ -21,12 +21,12 @@ from synth.budget import Budget
 from synth.calls import Price
 from synth.engine import Batch, cook
 from synth.errors import RecipeError, SynthError
+from synth.kitchen import Kitchen
 from synth.ledger import Ledger
 from synth.mutate import mutated_calls
 from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.seeds import Seed
-from synth.steps import Kitchen
 from synth.teacher import Limits, Teacher
 from synth.verify import Runner
 

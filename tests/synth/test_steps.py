@@ -14,12 +14,13 @@ from scripted import Answer, Scripted, reply_body, serve
 from synth.budget import Budget
 from synth.calls import Price
 from synth.errors import RecipeError, TeacherRefused, TeacherUnreachable
+from synth.kitchen import Kitchen, LimitReached
 from synth.ledger import Ledger
 from synth.recipe import Recipe
 from synth.sample import Sample
 from synth.schema import near
 from synth.seeds import Seed
-from synth.steps import Kitchen, LimitReached, Row
+from synth.steps import Row
 from synth.teacher import Limits, Teacher
 
 HEAD = "about: t\nsteps:\n"
