@@ -300,7 +300,8 @@ class Row:
         missing = [self._uncalled(solution.code, step.required) for solution in candidates]
         fitting = [solution for solution, names in zip(candidates, missing, strict=True) if not names]
         if not fitting:
-            raise Dropped("calls.missing", f"no candidate calls {', '.join(min(missing, key=lambda names: len(names)))}")
+            fewest = min(missing, key=lambda names: len(names))
+            raise Dropped("calls.missing", f"no candidate calls {', '.join(fewest)}")
         return fitting
 
     def _uncalled(self, code: str, required: str) -> list[str]:
