@@ -10,10 +10,6 @@ peak over what it was before the first row, and what the rows themselves take wh
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("RAYON_NUM_THREADS", "1")  # rensa's threads; before it is loaded
-
 import argparse
 import random
 import subprocess

