@@ -116,8 +116,12 @@ def compose(mix: MixFile, total: int, spool: Spool, say: Callable[[str], None]) 
 
 
 def _decontaminator(mix: MixFile) -> Decontaminator | None:
+    if not mix.decontaminate:
+        return None
     try:
-        return Decontaminator([load_benchmark(name) for name in mix.decontaminate]) if mix.decontaminate else None
+        benchmarks = [load_benchmark(name) for name in mix.decontaminate]
+        # A document may well define some `add` or `search`.
+        return Decontaminator(benchmarks, use_entry_points=mix.layout == "instructions")
     except ValueError as error:
         raise MixError(f"decontaminate: {error}") from None
 
