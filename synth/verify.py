@@ -1,9 +1,9 @@
 """What a row's code is worth: run the candidates, keep the strongest evidence, catch the two ways of fooling it.
 
 `seed`: the seed's own examples judge. `agreement`: what most structurally distinct candidates, and at least two, agree
-on. `self`: the teacher's own tests judge. The strongest kind there is decides alone: where the seed has examples and no
-candidate passes them, weaker evidence is not asked. In every mode a stub with an empty body must fail the kept tests
-(`verify.vacuous`), and the solution must fail tests with corrupted expected values (`verify.tampered`).
+on (`agreement.py`). `self`: the teacher's own tests judge. The strongest kind decides alone: where the seed has
+examples and no candidate passes them, weaker evidence is not asked. In every mode a stub with an empty body must fail
+the kept tests (`verify.vacuous`), and the solution must fail tests with corrupted expected values (`verify.tampered`).
 
 All of it works in every language of the sandbox. Outside of Python there is no stub where functions have declared
 types, and tests whose corrupted twin passes are left out; a row to which neither control applies is
