@@ -134,9 +134,10 @@ def test_no_answer_loses_a_row_or_ends_the_run(recipe: str, locale: str, judge: 
 
 
 def test_noise_is_plausible_enough_for_rows_to_reach_the_sandbox(tmp_path: Path) -> None:
-    cooked = [cook_garbage(recipe, tmp_path / recipe, locale="en", judge=False) for recipe in RECIPES]
+    running = [recipe for recipe in RECIPES if open_recipe(recipe).runs]
+    cooked = [cook_garbage(recipe, tmp_path / recipe, locale="en", judge=False) for recipe in running]
     reached = [any(row.provenance.verdicts for row in one.rows) for one in cooked]
-    assert sum(reached) > len(RECIPES) / 2
+    assert sum(reached) > len(running) / 2
 
 
 def test_a_chinese_run_asks_in_chinese(recipe: str, tmp_path: Path) -> None:

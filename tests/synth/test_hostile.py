@@ -196,7 +196,7 @@ EMIT = "  - emit: {instruction: x, response: r}\n"
         "about: t\nsteps:\n  - ask: t.j2\n" + EMIT,
         "about: t\nsteps:\n  - on: {}\n" + EMIT,
         ASK + EMIT + EMIT,
-        ASK.replace("as: a", "as: a, code: ruby") + EMIT,
+        ASK.replace("as: a", "as: a, code: rubi") + EMIT,
         "about: t\nsteps:\n  - sample: {l: {}}\n" + EMIT,
         "about: t\nsteps:\n  - sample: {l: {a: .inf}}\n" + EMIT,
         ASK + "  - run: {code: a, tests: a}\n" + EMIT,
