@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from synth import source
 from synth.controls import FUNCTIONS
 
 SHOWN_TESTS = 3
@@ -83,7 +84,10 @@ def _asserts(row: Verified) -> Put | None:
 
 def _bare(row: Verified) -> Put | None:
     """The code without comments, where it has any."""
-    code = without_comments(row.code) if row.language == "python" else _without_comments(row.code, row.language)
+    if row.language == "python":
+        code = without_comments(row.code)
+    else:
+        code = source.without_comments(row.code, source.style_of(row.language))
     return Put(instruction=row.instruction, code=code) if code.strip() != row.code.strip() else None
 
 
@@ -107,26 +111,6 @@ def without_comments(code: str) -> str:
         left = (lines[row - 1] or "")[:column].rstrip()
         lines[row - 1] = left or None
     return "\n".join(line for line in lines if line is not None)
-
-
-def _without_comments(code: str, language: str) -> str:
-    """Code in another language without its comments, as the highlighter's lexer sees them."""
-    from pygments.lexers import get_lexer_by_name
-    from pygments.token import Comment
-    from pygments.util import ClassNotFound
-
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return code
-    kept = "".join(
-        text
-        for kind, text in lexer.get_tokens(code)
-        if kind not in Comment or kind in Comment.Preproc or kind in Comment.PreprocFile or kind in Comment.Hashbang
-    )
-    before = set(code.split("\n"))
-    lines = (line.rstrip() if line not in before else line for line in kept.split("\n"))
-    return "\n".join(line for line in lines if line.strip() or line in before)
 
 
 def _function(code: str, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
