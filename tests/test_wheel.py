@@ -78,6 +78,11 @@ def test_it_holds_no_tests_and_no_benchmarks(names: set[str]) -> None:
     "pattern",
     [
         "prompts/*/recipe.yaml",
+        "prompts/*/*.zh.yaml",
+        "prompts/*/*.jsonl",
+        "synth/presets/*.yaml",
+        "synth/scaffold_files/*.j2",
+        "synth/curate/background.npz",
         "prompts/*/*.j2",
         "prompts/*/*.zh.j2",
         "prompts/starter/*.py",
