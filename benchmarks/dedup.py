@@ -37,7 +37,7 @@ WHEELS = (
     *("homeassistant==2024.3.3", "ansible==12.3.0"),
 )
 NUM_QUALITY = 6000
-NUM_PEER = {"rensa": 6000, "datasketch": 1500}
+NUM_PEER = {"rensa": 3000, "rensa-ours": 6000, "datasketch": 1500}
 NUM_MILLION = 1_000_000
 
 
