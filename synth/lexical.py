@@ -20,9 +20,9 @@ PLAIN_EQUALITY = frozenset("ocaml pascal sql bash erlang prolog".split())
 """Languages in which `=` compares."""
 EQUALITY_CALLS = re.compile(
     r"(?:[aA]ssert|expect)_?\w*?_?(?:[eE]q(?:ual)?s?|[sS]ame|[iI]s)|strictEqual|deepStrictEqual|deepEqual|equal|identical"
-    r"|is_deeply|is|all\.equal|assert",
+    r"|is_deeply|is|all\.equal|assert|equals|DeepEqual",
 )
-"""Functions, methods and macros that compare their first two arguments."""
+"""Functions, methods and macros that compare their first two arguments; with one alone they are no comparison."""
 LISP_EQUALITY = frozenset(
     "= == eq eql equal equalp eq? eqv? equal? string=? string= char=? check-equal? assert-equal".split()
 )
@@ -152,8 +152,10 @@ def _right(found: Sequence[Token], number: int) -> Sequence[Token]:
     depth, end = 0, number + 1
     while end < len(found):
         token = found[end]
-        if depth == 0 and end > number + 1 and (token.kind == "close" or token.text in BOUNDS or token.text == "{"):
+        if depth == 0 and end > number + 1 and (token.kind == "close" or token.text in BOUNDS):
             break
+        if depth == 0 and end > number + 1 and token.text == "{" and found[end - 1].text.strip(">"):
+            break  # but `vector<int>{1}` is a value
         depth += (token.kind == "open") - (token.kind == "close")
         if depth < 0:
             break

@@ -28,7 +28,8 @@ class Step(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     when: str | None = None
-    """A Jinja condition; where it is false the step is skipped and what it sets is `none`."""
+    """A Jinja condition; where it is false the step is skipped, and what it would set is `none` unless a step before it
+    has set that: of two steps with opposite conditions the one that is taken counts."""
 
 
 class Ask(Step):
@@ -159,6 +160,9 @@ class Run(Step):
     required: str | None = None
     """An expression that gives the qualified names a program must call; those that do not are not run."""
     evidence: tuple[Evidence, ...] = ("seed", "agreement", "self")
+    translated: bool = False
+    """Whether a Python seed's examples, translated, judge programs in another language: only where the task is the
+    seed's own function under its own name."""
     min_tests: Annotated[int, Field(ge=1)] = 3
     more_tests: Annotated[int, Field(ge=0, le=200)] = 12
     """How many mutated inputs to add to a seed's examples; the seed's code says what comes out."""

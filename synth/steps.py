@@ -100,7 +100,7 @@ class Row:
 
     async def _take(self, step: AnyStep) -> None:
         if step.when is not None and not self._recipe.holds(step.when, self._variables):
-            self._variables.update(dict.fromkeys(step.sets))
+            self._variables = dict.fromkeys(step.sets) | self._variables
             return
         match step:
             case Ask():

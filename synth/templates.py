@@ -16,7 +16,7 @@ import jinja2
 import jinja2.meta
 import jinja2.sandbox
 
-from synth import chats, words
+from synth import chats, translated_tests, words
 from synth.errors import RecipeError
 
 SECRET = f"\x00{secrets.token_hex(8)}\x00"
@@ -62,7 +62,7 @@ class Templates:
         self._compiled: dict[tuple[str, str], Any] = {}
         """Conditions and inline templates, ready to be called."""
         self.environment.filters |= {"near": words.near, "altered": words.altered, **chats.FILTERS}
-        self.environment.tests["code"] = words.has_code
+        self.environment.tests |= {"code": words.has_code, "translatable": translated_tests.is_translatable}
 
     @property
     def _where(self) -> str:

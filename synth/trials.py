@@ -45,13 +45,17 @@ class Runner:
 
 
 class Trials:
-    """One row's runs, all in one language and under the same limits."""
+    """One row's runs in one language, all under the same limits."""
 
     def __init__(self, runner: Runner, used: dict[str, str], *, language: str, limits: Limits) -> None:
         self.language = language
         self._runner = runner
         self._used = used
         self._limits = limits
+
+    def in_language(self, language: str) -> Trials:
+        """The same row's runs in another language."""
+        return Trials(self._runner, self._used, language=language, limits=self._limits)
 
     async def run(self, code: str, tests: Sequence[str], purpose: str) -> Verdict:
         """The verdict on `code` with `tests`."""

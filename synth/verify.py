@@ -7,7 +7,8 @@ the kept tests (`verify.vacuous`), and the solution must fail tests with corrupt
 
 All of it works in every language of the sandbox. Outside of Python there is no stub where functions have declared
 types, and tests whose corrupted twin passes are left out; a row to which neither control applies is
-`verify.uncontrolled`.
+`verify.uncontrolled`. The examples of a Python seed judge a row in another language once they are translated, where the
+step asks for that and enough of them can be (`translated_tests.py`); they are checked, and thickened, in Python before.
 
 Not covered: inputs that mutation of the examples does not reach.
 """
@@ -28,6 +29,7 @@ from synth.parse import Solution, defined_names
 from synth.sample import Check, Evidence, TestOutcome
 from synth.schema import Run
 from synth.seeds import Seed
+from synth.translated_tests import is_translatable, translate
 from synth.trials import Runner, Trials
 
 __all__ = ["Rejected", "Runner", "Verified", "Verifier"]
@@ -67,7 +69,7 @@ class Verifier:
     ) -> Verified | Rejected:
         """The best candidate with its evidence, or why there is none. `proposed` are the teacher's tests."""
         wanted = self._step.evidence
-        if seed.tests and seed.language == self._language and {"seed", "seed_code"} & set(wanted):
+        if self._is_judged_by(seed):
             return await self._by_seed(seed, candidates, instruction)
         functions = [name for candidate in candidates for name in candidate.functions]
         entry_point = controls.entry_point(proposed, functions, self._language)
@@ -95,17 +97,30 @@ class Verifier:
         weak = await self._weak(code, twins)
         return self._fault(code, entry_point, twins, weak, check)
 
+    def _is_judged_by(self, seed: Seed) -> bool:
+        """Whether the seed has examples that are wanted, in the row's language or to be translated into it."""
+        wanted = self._step.evidence
+        if seed.language == self._language:
+            return bool(seed.tests) and bool({"seed", "seed_code"} & set(wanted))
+        if not self._step.translated or "seed" not in wanted or seed.language != "python":
+            return False
+        return is_translatable(seed.tests, self._language, self._step.min_tests)
+
     async def _by_seed(self, seed: Seed, candidates: Sequence[Solution], instruction: str) -> Verified | Rejected:
         """What the seed's own examples, and more inputs with its code as the oracle, say."""
-        gold = await self._trials.run(seed.code, seed.tests, "the seed itself")
+        trials = self._trials.in_language(seed.language)
+        gold = await trials.run(seed.code, seed.tests, "the seed itself")
         if gold.status != "passed":  # the code's own documentation is wrong about it, or it needs another Python
             return Rejected(reason="seed.broken", detail=_first_failure(_check(gold, seed.tests, 1, 0), gold))
-        tests = [*seed.tests, *await self._more_tests(seed)]
+        tests = [*seed.tests, *await self._more_tests(seed, trials)]
+        is_translated = seed.language != self._language
+        if is_translated:
+            tests = translate(tests, self._language)
         outcome: Verified | Rejected | None = None
         if "seed" in self._step.evidence:
             fitting = [c for c in candidates if self._language != "python" or _follows(c, seed, instruction)]
             outcome = await self._judge(fitting, tests, seed.entry_point, "seed", instruction)
-        if "seed_code" in self._step.evidence and not isinstance(outcome, Verified):
+        if "seed_code" in self._step.evidence and not is_translated and not isinstance(outcome, Verified):
             own = Solution(code=seed.code, functions=(seed.entry_point,))
             outcome = await self._judge([own], tests, seed.entry_point, "seed_code", instruction)
         assert outcome is not None, "one of the two was wanted"
@@ -168,10 +183,10 @@ class Verifier:
         call = controls.called(test)
         return call is not None and ast.unparse(call).replace('"', "'") in instruction.replace('"', "'")
 
-    async def _more_tests(self, seed: Seed) -> list[str]:
+    async def _more_tests(self, seed: Seed, trials: Trials) -> list[str]:
         """Tests on mutated inputs, with the seed's own code as the oracle; inputs that it refuses are left out."""
-        calls = mutated_calls(seed.tests, self._step.more_tests) if self._language == "python" else []
-        outputs = await self._trials.outputs(seed.code, calls, "the seed on more inputs")
+        calls = mutated_calls(seed.tests, self._step.more_tests) if seed.language == "python" else []
+        outputs = await trials.outputs(seed.code, calls, "the seed on more inputs")
         return [
             controls.assertion(call, value) for call, value in zip(calls, outputs, strict=True) if value is not None
         ]

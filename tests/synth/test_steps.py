@@ -155,6 +155,14 @@ def test_skipped_step_asks_nothing_and_sets_none(tmp_path: Path) -> None:
     assert script.received == []
 
 
+def test_skipped_step_leaves_what_the_other_of_two_ways_has_set(tmp_path: Path) -> None:
+    steps = (
+        '  - ask: {template: t.j2, as: a, when: "not judge"}\n'
+        '  - write: {template: t.j2, as: a, when: "judge"}\n' + EMIT
+    )
+    assert cook(tmp_path, steps, "from the teacher")[0].instruction == "from the teacher"
+
+
 def test_drawn_values_depend_on_seed_and_row_alone(tmp_path: Path) -> None:
     steps = "  - sample: {level: {easy: 1, hard: 1}, kind: {x: 1, y: 1, z: 1}}\n"
     steps += EMIT.replace("{{ a }}", "{{ level }}{{ kind }}")

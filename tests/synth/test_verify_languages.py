@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,6 +21,7 @@ from synth.lexical import stub
 from synth.parse import Solution, defined_names
 from synth.schema import Run
 from synth.seeds import Seed
+from synth.translated_tests import translate
 from synth.verify import Rejected, Runner, Verified, Verifier
 
 pytestmark = pytest.mark.engine
@@ -41,7 +43,9 @@ def widest() -> Iterator[SandboxPool]:
 
 @pytest.fixture
 def verify(widest: SandboxPool, tmp_path: Path) -> Verify:
-    def run(language: str, codes: list[str], tests: tuple[str, ...], **settings: Any) -> Verified | Rejected:
+    def run(
+        language: str, codes: list[str], tests: tuple[str, ...], seed: Seed = SEED, **settings: Any
+    ) -> Verified | Rejected:
         if language not in widest.languages:
             pytest.skip(f"{language} is not in the image; `make test-languages` builds one with all")
         memory_mb = PROGRAMS[language].memory_mb
@@ -49,7 +53,7 @@ def verify(widest: SandboxPool, tmp_path: Path) -> Verify:
         candidates = [Solution(code=code, functions=defined_names(code, language)) for code in codes]
         with Ledger(tmp_path) as ledger, ThreadPoolExecutor(2) as threads:
             verifier = Verifier(step, Runner(widest, ledger, threads), {}, language=language)
-            return asyncio.run(verifier.verify(SEED, candidates, tests, ""))
+            return asyncio.run(verifier.verify(seed, candidates, tests, ""))
 
     return run
 
@@ -86,6 +90,16 @@ JS = (
 )
 WRONG_JS = "function f(x) { return x * x; }"
 C = ("int f(int x) { return 2 * x; }", "int f(int x) { return x + x; }")
+
+
+DOUBLE = Seed(
+    id="p",
+    text="t",
+    code="def f(x):\n    return 2 * x\n",
+    entry_point="f",
+    tests=("assert f(1) == 2", "assert f(2) == 4", "assert f(-3) == -6", "assert f(x=1) == 2"),
+)
+"""A seed in Python. One of its tests says nothing in another language."""
 
 
 def expecting(form: str, **wrong: int) -> tuple[str, ...]:
@@ -155,3 +169,35 @@ def test_rewritten_code_must_pass_the_kept_tests_again(
         verifier = Verifier(Run(), Runner(widest, ledger, threads), {}, language="javascript")
         outcome = asyncio.run(verifier.rerun(code, expecting("assert(f({}) === {})"), "f"))
     assert (outcome.reason if outcome else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "wrong"), [("javascript", JS[0], WRONG_JS), ("cpp", C[0], "int f(int x) { return x * x; }")]
+)
+def test_examples_of_a_python_seed_judge_a_port_of_it(verify: Verify, language: str, right: str, wrong: str) -> None:
+    outcome = verify(language, [wrong, right], (), DOUBLE, translated=True, more_tests=4)
+    assert isinstance(outcome, Verified), outcome
+    assert (outcome.evidence, outcome.solution.code, outcome.entry_point) == ("seed", right, "f")
+    assert outcome.tests[:3] == tuple(translate(DOUBLE.tests, language))
+    assert len(outcome.tests) == 7, "and four with inputs that Python mutated and answered"
+    assert reason(verify(language, [wrong], (), DOUBLE, translated=True)) == "verify.failed"
+
+
+def test_examples_judge_no_other_language_unless_the_step_says_so(verify: Verify) -> None:
+    tests = expecting("assert(f({}) === {})")
+    outcome = verify("javascript", [JS[0]], tests, DOUBLE, evidence=["seed", "self"])
+    assert isinstance(outcome, Verified), outcome
+    assert outcome.evidence == "self"
+    few = verify("javascript", [JS[0]], tests, DOUBLE, evidence=["seed", "self"], translated=True, min_tests=4)
+    assert isinstance(few, Verified), few
+    assert few.evidence == "self", "only three examples translate"
+
+
+def test_python_seed_that_is_wrong_about_itself_judges_no_port(verify: Verify) -> None:
+    broken = dataclasses.replace(DOUBLE, tests=(*DOUBLE.tests, "assert f(5) == 11"))
+    assert reason(verify("javascript", [JS[0]], (), broken, translated=True)) == "seed.broken"
+
+
+def test_seeds_own_code_is_no_answer_in_another_language(verify: Verify) -> None:
+    wanted = ["seed", "seed_code"]
+    assert reason(verify("javascript", [WRONG_JS], (), DOUBLE, translated=True, evidence=wanted)) == "verify.failed"
