@@ -64,7 +64,7 @@ def rensa(texts: list[str]) -> list[int | None]:
         hashes, offsets = [], [0]
         for text in batch:
             tokens = token.findall(text)
-            for word in set(tokens) - known.keys():
+            for word in {word for word in tokens if word not in known}:
                 known[word] = int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest())
             numbers = np.fromiter(map(known.__getitem__, tokens), np.uint64, len(tokens))
             size = max(1, len(numbers) - 4)
