@@ -169,6 +169,12 @@ class Run(Step):
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     memory_mb: Annotated[int, Field(ge=64)] = 512
 
+    @model_validator(mode="after")
+    def _translates_examples(self) -> Run:
+        if self.translated and "seed" not in self.evidence:
+            raise ValueError(f"translated goes with evidence seed, got {', '.join(self.evidence)}; add it")
+        return self
+
     @property
     def sets(self) -> tuple[str, ...]:
         """The chosen solution, the tests it passed, the grade of evidence, and how many candidates passed."""

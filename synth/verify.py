@@ -99,10 +99,9 @@ class Verifier:
 
     def _is_judged_by(self, seed: Seed) -> bool:
         """Whether the seed has examples that are wanted, in the row's language or to be translated into it."""
-        wanted = self._step.evidence
         if seed.language == self._language:
-            return bool(seed.tests) and bool({"seed", "seed_code"} & set(wanted))
-        if not self._step.translated or "seed" not in wanted or seed.language != "python":
+            return bool(seed.tests) and bool({"seed", "seed_code"} & set(self._step.evidence))
+        if not self._step.translated or seed.language != "python":
             return False
         return is_translatable(seed.tests, self._language, self._step.min_tests)
 

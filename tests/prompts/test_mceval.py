@@ -49,7 +49,7 @@ def test_there_is_an_example_for_every_language_of_the_sandbox() -> None:
 
 
 def test_there_is_a_port_for_every_language_that_tests_are_translated_into() -> None:
-    module: Any = open_recipe("mceval").environment.get_template("languages.j2").module
+    module: Any = open_recipe("mceval").environment.get_template("ports.j2").module
     assert module.ports.keys() == DIALECTS.keys()
 
 

@@ -64,6 +64,11 @@ def test_every_bundled_recipe_loads_in_both_languages() -> None:
         ("drop: ask.short", "drop: Short", "keep.drop"),
         ("code: python", "code: python, tags: [x]", "takes one of tags, json, code, asserts; got tags, code"),
         ("as: task}", "}", "needs `as: NAME`"),
+        (
+            "- keep:",
+            "- run: {evidence: [self], translated: true}\n  - keep:",
+            "translated goes with evidence seed, got self",
+        ),
         ("task | length", "tusk | length", "no step before it sets `tusk`; did you mean task?"),
         ("template: task.j2", "template: tusk.j2", "template tusk.j2 is not in"),
         ("{{ task }}", "{{ task", "recipe.yaml"),
