@@ -196,7 +196,8 @@ class _Line:
         while self.window and self.window[0].done():
             task = self.window.popleft()
             limit = task.exception()
-            assert limit is None or isinstance(limit, LimitReached), "any other was raised above"
+            if limit is not None and not isinstance(limit, LimitReached):
+                raise limit  # it ended just now: its callback has not run yet
             outcomes.append(task.result() if limit is None else limit)
         return outcomes
 

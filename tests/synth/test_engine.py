@@ -13,7 +13,7 @@ from scripted import Answer, Scripted, serve
 
 from synth.budget import Budget
 from synth.calls import Price
-from synth.engine import Batch, cook
+from synth.engine import Batch, _Line, cook
 from synth.errors import TeacherRefused
 from synth.kitchen import Kitchen
 from synth.ledger import Ledger
@@ -165,3 +165,27 @@ def test_calls_in_flight_at_the_last_row_are_kept_where_they_are_paid_for(tmp_pa
     assert len(script.received) > 9
     with Ledger(tmp_path / "run", read_only=True) as ledger:
         assert ledger.spent().calls == (len(script.received) if price else 9)
+
+
+def test_row_whose_end_is_not_told_yet_still_stops_the_run(tmp_path: Path) -> None:
+    """A task is done a moment before its callbacks run; whoever looks at it in between must not be surprised."""
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    (tmp_path / "t.j2").write_text("{{ seed.text }}")
+
+    def refuse(_: Seed) -> str:
+        raise TeacherRefused("no key")
+
+    async def look_in_between() -> None:
+        with Ledger(tmp_path / "run") as ledger:
+            kitchen = Kitchen(recipe=Recipe(tmp_path), ledger=ledger, refuse_seed=refuse)
+            line = _Line(kitchen, iter([Seed(id="s", text="0")]), 1)
+            line.begin(Batch(), None, 0)
+            while not line.window[0].done():
+                await asyncio.sleep(0)
+            try:
+                await line.ended(wait=False)
+            finally:
+                await line.clear()
+
+    with pytest.raises(TeacherRefused, match="no key"):
+        asyncio.run(look_in_between())
