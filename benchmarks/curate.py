@@ -23,8 +23,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from synth.curator import Curator
-from synth.sample import Sample
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]  # sandbox.py is here too
+
+from synth.curator import Curator  # noqa: E402
+from synth.sample import Sample  # noqa: E402
 
 WORDS = """
 account address amount array average balance batch binary bitmap block board bottom bound branch bucket budget buffer
