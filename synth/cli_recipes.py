@@ -102,7 +102,7 @@ def _levels(steps: Iterable[AnyStep], depth: int = 0) -> Iterator[tuple[int, Any
 
 def _cells(step: AnyStep) -> tuple[str, str, str]:
     """The name of a step, what it does, and what of it a reader must know beside."""
-    from synth.schema import Ask, Augment, Calls, Classify, Draw, Emit, Keep, Repeat, Rerun, Run, Write
+    from synth.schema import Ask, Augment, Classify, Draw, Emit, Keep, Repeat, Rerun, Run, Write
 
     note = f"when {step.when}" if step.when else ""
     match step:
@@ -125,8 +125,6 @@ def _cells(step: AnyStep) -> tuple[str, str, str]:
             return "augment", ", ".join(f"{form} {weight:g}" for form, weight in step.choices.items()), note
         case Classify():
             return "classify", f"by {step.examples} -> {step.name}", note
-        case Calls():
-            return "calls", f"{step.code} -> {step.name}", note
         case Repeat():
             return (
                 "repeat",

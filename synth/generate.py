@@ -161,6 +161,7 @@ async def generate(
     draw = Draw(itertools.chain([next(seeds)], seeds), order.shard or Shard(0, 1), num_seeds)
     out = order.out or Path("runs") / recipe.name
     folder = RunFolder(order.shard.folder(out) if order.shard else out)
+    curator = None if order.shard else Curator(order.against)
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(Ledger(folder.path))
         runner, languages = stack.enter_context(_sandbox(recipe, order, ledger, say))
@@ -168,7 +169,6 @@ async def generate(
         kitchen.languages = languages
         stats = RowStats()
         stack.enter_context(_ticking(lambda: _tick(kitchen, stats, watch, note=write)))
-        curator = None if order.shard else Curator(order.against)
         output = _Output(folder, form_of(recipe), order.against, write=write, export=order.shard is None)
 
         def emit(sample: Sample) -> None:

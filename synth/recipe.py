@@ -29,7 +29,6 @@ from synth.schema import (
     AnyStep,
     Ask,
     Augment,
-    Calls,
     Classify,
     Draw,
     Emit,
@@ -221,8 +220,6 @@ class Recipe(Templates):
                 return self._asked_for(step.code, "code") | {"kept_tests"}
             case Augment():
                 return {"instruction", "code", "kept_tests"}
-            case Calls():
-                return {step.code} | self.variables_of_text("{{ " + bare(step.required) + " }}")
             case Draw():
                 for file in step.files:
                     self._read_choices(file, "en")

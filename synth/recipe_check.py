@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import jinja2.nodes
 
 from synth.recipe import BUILT_IN, Recipe, bare, flat, texts_of
-from synth.schema import RUN_SETS, AnyStep, Ask, Augment, Calls, Draw, Emit, Keep, Repeat, Rerun, Run, near
+from synth.schema import RUN_SETS, AnyStep, Ask, Augment, Draw, Emit, Keep, Repeat, Rerun, Run, near
 from synth.seeds import Seed
 from synth.templates import localized
 
@@ -74,8 +74,6 @@ def reads(recipe: Recipe, step: AnyStep) -> set[str]:
             found |= {step.code, "kept_tests"}
         case Augment():
             found |= {"instruction", "code", "kept_tests"}
-        case Calls():
-            found |= {step.code} | recipe.variables_of_text("{{ " + bare(step.required) + " }}")
         case Draw():
             found |= step.reads
         case Emit():

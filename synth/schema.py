@@ -223,21 +223,6 @@ class Classify(Step):
         return (self.name,)
 
 
-class Calls(Step):
-    """Which required functions a program does not call, by its syntax tree."""
-
-    code: str = "code"
-    """The variable with the program."""
-    required: str
-    """An expression that gives the list of qualified names."""
-    name: str = Field(default="missing", alias="as")
-
-    @property
-    def sets(self) -> tuple[str, ...]:
-        """The names that are missing."""
-        return (self.name,)
-
-
 class Repeat(Step):
     """Repeats steps, each round seeing what the one before set."""
 
@@ -273,7 +258,7 @@ class Emit(Step):
         return ()
 
 
-AnyStep = Ask | Keep | Draw | Write | Run | Rerun | Augment | Classify | Calls | Repeat | Emit
+AnyStep = Ask | Keep | Draw | Write | Run | Rerun | Augment | Classify | Repeat | Emit
 STEPS: dict[str, type[Step]] = {
     "ask": Ask,
     "keep": Keep,
@@ -283,7 +268,6 @@ STEPS: dict[str, type[Step]] = {
     "rerun": Rerun,
     "augment": Augment,
     "classify": Classify,
-    "calls": Calls,
     "repeat": Repeat,
     "emit": Emit,
 }

@@ -24,7 +24,6 @@ from synth.schema import (
     AnyStep,
     Ask,
     Augment,
-    Calls,
     Classify,
     Draw,
     Emit,
@@ -120,8 +119,6 @@ class Row:
                 await self._augment(step)
             case Classify():
                 self._variables[step.name] = self._classify(step)
-            case Calls():
-                self._variables[step.name] = self._missing_calls(step)
             case Repeat():
                 await self._repeat(step)
             case Emit():
@@ -362,10 +359,6 @@ class Row:
 
         text = self._recipe.render_text(step.text, self._locale, self._variables)
         return float(classify.load(self._recipe.folder / step.examples).probability(text))
-
-    def _missing_calls(self, step: Calls) -> list[str] | None:
-        code = self._variables[step.code]
-        return None if code is None else self._uncalled(str(getattr(code, "code", code)), step.required)
 
     def _emitted(self, step: Emit) -> dict[str, Any]:
         instruction = self._recipe.render_text(step.instruction, self._locale, self._variables)

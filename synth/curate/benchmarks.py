@@ -79,9 +79,7 @@ def _read(source: str) -> Iterator[tuple[str, Any]]:
         yield from _read_hub(hub)
         return
     if not path.is_file():
-        raise ValueError(
-            f"benchmark {source!r}: no such file; give 'humaneval' or a JSONL file, or another of {_FORMS}"
-        )
+        raise ValueError(f"benchmark {source!r}: no such file or name; give one of {_FORMS}")
     readers = {".parquet": _read_parquet, ".json": _read_json}
     try:
         for number, row in enumerate(readers.get(path.suffix, _read_lines)(path), 1):

@@ -109,7 +109,7 @@ def test_a_bad_file_is_one_line_with_its_place(tmp_path: Path, rows: tuple[Any, 
 
 
 def test_an_unknown_benchmark_says_what_to_give() -> None:
-    with pytest.raises(ValueError, match="give 'humaneval' or a JSONL file"):
+    with pytest.raises(ValueError, match="no such file or name; give one of humaneval, mbpp"):
         load_benchmark("humanevil")
 
 
